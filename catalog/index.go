@@ -1,0 +1,201 @@
+package catalog
+
+import (
+	"cmp"
+	"iter"
+	"maps"
+	"slices"
+
+	"github.com/weirhq/weir/finding"
+)
+
+// Catalog is the model of everything that was loaded. It is read-only and safe for
+// concurrent use. All its lists have an order that does not depend on the order in
+// which files were read.
+type Catalog struct {
+	// Applications are sorted by file.
+	Applications []*Application
+	// Env is the selected environment, empty for the documents as written.
+	Env string
+	// Findings are what the load had to say; with Options.Validate also what the
+	// official schemas and every rule say. Sorted by position.
+	Findings []finding.Finding
+	// Files are all files that were read, sorted: documents and fragments.
+	Files []string
+
+	store    *store
+	topics   map[string][]*Channel
+	families []*Channel
+	groups   map[string][]*Operation
+	dlts     map[string][]*Operation
+	byID     map[Identity][]*Channel
+	byChan   map[*Channel][]*Operation
+	blocked  map[string][]finding.Finding
+}
+
+// index builds the lookups; the applications must be complete.
+func (c *Catalog) index() {
+	slices.SortStableFunc(c.Applications, func(a, b *Application) int { return cmp.Compare(a.File, b.File) })
+	c.topics = map[string][]*Channel{}
+	c.groups = map[string][]*Operation{}
+	c.dlts = map[string][]*Operation{}
+	c.byID = map[Identity][]*Channel{}
+	for ch := range c.Channels() {
+		c.byID[ch.Identity] = append(c.byID[ch.Identity], ch)
+		switch {
+		case ch.Topic != "":
+			c.topics[ch.Topic] = append(c.topics[ch.Topic], ch)
+		case ch.Family != nil && ch.Kafka():
+			c.families = append(c.families, ch)
+		}
+	}
+	c.byChan = map[*Channel][]*Operation{}
+	for op := range c.Operations() {
+		if op.Channel != nil {
+			c.byChan[op.Channel] = append(c.byChan[op.Channel], op)
+		}
+		for _, g := range op.Group.V.Names {
+			c.groups[g] = append(c.groups[g], op)
+		}
+		if d := op.DLT(); d != nil {
+			c.dlts[d.Topic] = append(c.dlts[d.Topic], op)
+		}
+	}
+}
+
+// Channels yields every channel of every application.
+func (c *Catalog) Channels() iter.Seq[*Channel] {
+	return func(yield func(*Channel) bool) {
+		for _, a := range c.Applications {
+			for _, ch := range a.Channels {
+				if !yield(ch) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Operations yields every operation of every application.
+func (c *Catalog) Operations() iter.Seq[*Operation] {
+	return func(yield func(*Operation) bool) {
+		for _, a := range c.Applications {
+			for _, op := range a.Operations {
+				if !yield(op) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Topics are the Kafka topics that some channel names, sorted. Families and error
+// topics that are not channels are not among them.
+func (c *Catalog) Topics() []string { return slices.Sorted(maps.Keys(c.topics)) }
+
+// TopicChannels are the channels that describe a topic, in every application: those
+// that name it, else the families that it matches.
+func (c *Catalog) TopicChannels(topic string) []*Channel {
+	if cs := c.topics[topic]; len(cs) > 0 {
+		return slices.Clone(cs)
+	}
+	var cs []*Channel
+	for _, ch := range c.families {
+		if ch.Family.Match(topic) {
+			cs = append(cs, ch)
+		}
+	}
+	return cs
+}
+
+// Definition is the channel that owns the topic's settings: the one written inline.
+// It is nil when the topic is only referred to, and the first one by file when two
+// documents define it, which is a finding that blocks the topic.
+func (c *Catalog) Definition(topic string) *Channel {
+	for _, ch := range c.topics[topic] {
+		if !ch.Foreign {
+			return ch
+		}
+	}
+	return nil
+}
+
+// SameChannel are all channels with one definition, in every application.
+func (c *Catalog) SameChannel(ch *Channel) []*Channel { return slices.Clone(c.byID[ch.Identity]) }
+
+// Producers are the operations that send to a topic, by application file.
+func (c *Catalog) Producers(topic string) []*Operation { return c.operationsOn(topic, Send) }
+
+// Consumers are the operations that receive from a topic, by application file.
+func (c *Catalog) Consumers(topic string) []*Operation { return c.operationsOn(topic, Receive) }
+
+func (c *Catalog) operationsOn(topic string, d Direction) []*Operation {
+	var ops []*Operation
+	for _, ch := range c.TopicChannels(topic) {
+		for _, op := range c.byChan[ch] {
+			if op.Direction == d {
+				ops = append(ops, op)
+			}
+		}
+	}
+	return ops
+}
+
+// Owner says who owns a topic: its definition's owner, else that of the one
+// application that sends to it; for an error topic the owner of its consumer. The
+// value is unknown when nothing tells.
+func (c *Catalog) Owner(topic string) Value[Owner] {
+	for _, ch := range c.topics[topic] {
+		if !ch.Foreign && ch.Owner.Known() {
+			return ch.Owner
+		}
+	}
+	for _, ch := range c.TopicChannels(topic) {
+		if ch.Owner.Known() {
+			return ch.Owner
+		}
+	}
+	var owner Value[Owner]
+	for _, op := range c.Producers(topic) {
+		if owner.Known() && owner.V.Team != op.App.Owner.V.Team {
+			return Value[Owner]{}
+		}
+		owner = op.App.Owner
+		owner.Origin = OriginDerived
+	}
+	if owner.Known() {
+		return owner
+	}
+	for _, op := range c.dlts[topic] {
+		return op.App.Owner
+	}
+	return owner
+}
+
+// ChannelOperations are the operations of one application on one of its channels.
+func (c *Catalog) ChannelOperations(ch *Channel) []*Operation { return slices.Clone(c.byChan[ch]) }
+
+// GroupConsumers are the receive operations that declare the group by name.
+func (c *Catalog) GroupConsumers(group string) []*Operation { return slices.Clone(c.groups[group]) }
+
+// Groups are the group ids declared by name, sorted.
+func (c *Catalog) Groups() []string { return slices.Sorted(maps.Keys(c.groups)) }
+
+// DeadLetters yields every receive operation that declares a dead-letter topic.
+func (c *Catalog) DeadLetters() iter.Seq2[*ErrorTopic, *Operation] {
+	return func(yield func(*ErrorTopic, *Operation) bool) {
+		for op := range c.Operations() {
+			if d := op.DLT(); d != nil && !yield(d, op) {
+				return
+			}
+		}
+	}
+}
+
+// DeadLetterOf are the consumers whose dead-letter topic this is; none when the
+// catalog does not know it as one.
+func (c *Catalog) DeadLetterOf(topic string) []*Operation { return slices.Clone(c.dlts[topic]) }
+
+// Blocked are the findings that forbid plan and apply to touch a topic: an illegal
+// name, two definitions, a collision of names.
+func (c *Catalog) Blocked(topic string) []finding.Finding { return slices.Clone(c.blocked[topic]) }
