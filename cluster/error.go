@@ -26,6 +26,8 @@ const (
 	TimedOut
 	// NotFound: the topic, group or broker does not exist.
 	NotFound
+	// Refused: weir itself did not send it, because the profile is read-only.
+	Refused
 )
 
 // String returns the code that the JSON error line carries.
@@ -45,6 +47,8 @@ func (c Class) String() string {
 		return "timeout"
 	case NotFound:
 		return "not_found"
+	case Refused:
+		return "read_only"
 	}
 	return fmt.Sprintf("Class(%d)", int(c))
 }
@@ -79,7 +83,7 @@ func (e *Error) Unwrap() error { return e.Err }
 func (e *Error) Hint() string { return e.Remedy }
 
 // Code is the stable word for the class: failed, unauthenticated, unauthorized,
-// misconfigured, unreachable, timeout, not_found.
+// misconfigured, unreachable, timeout, not_found, read_only.
 func (e *Error) Code() string { return e.Class.String() }
 
 // misconfigured makes the error for settings that can never work.

@@ -144,7 +144,7 @@ func (s Secret) Resolve(ctx context.Context, getenv func(string) (string, bool))
 		}
 		return v, nil
 	case secretFile:
-		b, err := readBounded(s.ref())
+		b, err := readBounded(s.ref(), maxSecret)
 		if err != nil {
 			return "", &Error{Class: Misconfigured, Op: "read secret", Subject: "file " + s.ref(), Err: bareIO(err), Remedy: "check the path and its rights"}
 		}
@@ -193,18 +193,18 @@ func (l *limited) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func readBounded(path string) ([]byte, error) {
+func readBounded(path string, most int64) ([]byte, error) {
 	f, err := os.Open(path) //nolint:gosec // a path the operator configured
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	b, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
+	b, err := io.ReadAll(io.LimitReader(f, most+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(b) > maxSecret {
-		return nil, fmt.Errorf("larger than %d bytes", maxSecret)
+	if int64(len(b)) > most {
+		return nil, fmt.Errorf("larger than %d bytes", most)
 	}
 	return b, nil
 }

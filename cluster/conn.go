@@ -1,0 +1,328 @@
+package cluster
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/plugin/kslog"
+)
+
+// The timeouts of a command line. A service waits for its cluster; a person wants to
+// know within seconds. The caller bounds the whole command with its context.
+const (
+	dialTimeout     = 3 * time.Second
+	requestOverhead = 5 * time.Second
+	retryTimeout    = 11 * time.Second
+	metadataMinAge  = 250 * time.Millisecond
+	// seedGrace is how much longer the first dial waits for further seeds after one
+	// has answered, so that a long-running command keeps more than one way back.
+	seedGrace = 20 * time.Millisecond
+)
+
+// Options are what a connection needs beside the profile.
+type Options struct {
+	// Version becomes part of the client id, weir/<version>.
+	Version string
+	// Logger gets the Kafka client's own log when it is enabled for debug level.
+	Logger *slog.Logger
+	// Getenv reads environment variables; os.LookupEnv when nil.
+	Getenv func(string) (string, bool)
+	// Now lets bearer tokens be reused for a minute; without it every connection asks anew.
+	Now func() time.Time
+	// Dial replaces the network; TLS is laid over what it returns.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Client options that every client of the connection gets, after weir's own.
+	Client []kgo.Opt
+}
+
+// Broker is one member of the cluster as its metadata names it.
+type Broker struct {
+	ID   int32   `json:"id"`
+	Host string  `json:"host"`
+	Port int32   `json:"port"`
+	Rack *string `json:"rack"`
+}
+
+// Addr is host:port.
+func (b Broker) Addr() string { return net.JoinHostPort(b.Host, fmt.Sprint(b.Port)) }
+
+// Conn is an open connection to one cluster. Client and Admin share one set of
+// network connections; NewClient makes further ones under the same profile.
+type Conn struct {
+	Profile Profile
+	Client  *kgo.Client
+	Admin   *kadm.Client
+
+	// ClusterID, Controller and Brokers are what the cluster said when it was opened.
+	// ClusterID is empty when the broker is too old to have one, Controller -1 when it
+	// is not known.
+	ClusterID  string
+	Controller int32
+	Brokers    []Broker
+
+	// Seeds tells how each configured address answered the first dial, in order.
+	Seeds []Seed
+
+	opts []kgo.Opt
+}
+
+// Seed is a configured address and what became of the first dial.
+type Seed struct {
+	Address string `json:"address"`
+	Err     error  `json:"-"` // nil when it answered, or when another answered earlier
+	Up      bool   `json:"up"`
+}
+
+// Open connects with the profile and returns after the first successful request, so
+// that a wrong address, credential or protocol is known before any work begins. Every
+// error is an [Error]; no answer from any address is one line naming all of them.
+func Open(ctx context.Context, p Profile, o Options) (*Conn, error) {
+	if err := p.Validate(); err != nil {
+		return nil, err
+	}
+	p.Brokers = slices.Clone(p.Brokers)
+	opts, dial, err := clientOpts(ctx, &p, o)
+	if err != nil {
+		return nil, err
+	}
+	seeds := dialSeeds(ctx, p.Brokers, dial)
+	up := make([]string, 0, len(seeds))
+	for _, s := range seeds {
+		if s.Up {
+			up = append(up, withPort(s.Address))
+		}
+	}
+	if len(up) == 0 {
+		return nil, unreachable(ctx, &p, seeds)
+	}
+	opts = append(opts, kgo.SeedBrokers(up...))
+	opts = append(opts, o.Client...)
+	cl, err := kgo.NewClient(opts...)
+	if err != nil {
+		return nil, &Error{Class: Misconfigured, Op: "connect", Subject: subjectOf(up), Err: err}
+	}
+	c := &Conn{Profile: p, Client: cl, Admin: kadm.NewClient(cl), Seeds: seeds, opts: opts}
+	if err := c.hello(ctx); err != nil {
+		cl.Close()
+		return nil, firstError(ctx, &p, subjectOf(up), err)
+	}
+	if p.ClusterID != "" && p.ClusterID != c.ClusterID {
+		cl.Close()
+		return nil, misconfigured("connect", subjectOf(up), "check the brokers, or correct cluster_id in "+cmp.Or(p.Source, "the profile"),
+			"the cluster's id is %s, and %s is pinned", orUnknown(c.ClusterID), p.ClusterID)
+	}
+	return c, nil
+}
+
+// Close releases the connection. A nil Conn is fine.
+func (c *Conn) Close() {
+	if c != nil && c.Client != nil {
+		c.Client.Close()
+	}
+}
+
+// NewClient makes another client with the same settings, for a consumer or a
+// transactional producer. The caller closes it.
+func (c *Conn) NewClient(opts ...kgo.Opt) (*kgo.Client, error) {
+	all := append(slices.Clone(c.opts), opts...)
+	cl, err := kgo.NewClient(all...)
+	if err != nil {
+		return nil, &Error{Class: Failed, Op: "make a Kafka client", Err: err}
+	}
+	return cl, nil
+}
+
+// Writable returns nil, or the refusal of a read-only profile, so that a command can
+// say so before it does anything. The client refuses the request in any case.
+func (c *Conn) Writable(op, subject string) error {
+	if !c.Profile.ReadOnly {
+		return nil
+	}
+	return readOnlyError(op, subject)
+}
+
+// hello asks for the cluster's id and brokers, and for no topic. It asks each seed
+// once: the client's own retries would spend ten seconds on a listener that cuts every
+// connection.
+func (c *Conn) hello(ctx context.Context) error {
+	var first error
+	for _, seed := range c.Client.SeedBrokers() {
+		req := kmsg.NewPtrMetadataRequest()
+		req.Topics = []kmsg.MetadataRequestTopic{}
+		resp, err := seed.Request(ctx, req)
+		if err == nil {
+			if m, ok := resp.(*kmsg.MetadataResponse); ok {
+				c.readHello(m)
+				return nil
+			}
+			err = fmt.Errorf("unexpected answer %T", resp)
+		}
+		first = cmp.Or(first, err)
+		if ctx.Err() != nil || errors.Is(err, kerr.SaslAuthenticationFailed) {
+			break // the next seed would refuse the same credentials, and count them
+		}
+	}
+	return first
+}
+
+func (c *Conn) readHello(resp *kmsg.MetadataResponse) {
+	c.Controller = resp.ControllerID
+	if resp.ClusterID != nil {
+		c.ClusterID = *resp.ClusterID
+	}
+	c.Brokers = make([]Broker, 0, len(resp.Brokers))
+	for _, b := range resp.Brokers {
+		c.Brokers = append(c.Brokers, Broker{ID: b.NodeID, Host: b.Host, Port: b.Port, Rack: b.Rack})
+	}
+	slices.SortFunc(c.Brokers, func(a, b Broker) int { return cmp.Compare(a.ID, b.ID) })
+}
+
+type dialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
+
+// clientOpts turns a profile into client options, and into the dialler below TLS.
+func clientOpts(ctx context.Context, p *Profile, o Options) ([]kgo.Opt, dialFunc, error) {
+	dial := o.Dial
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: dialTimeout}).DialContext
+	}
+	secured := dial
+	if p.UsesTLS() {
+		cfg, err := tlsConfig(ctx, &p.TLS, o.Getenv)
+		if err != nil {
+			return nil, nil, err
+		}
+		secured = overTLS(dial, cfg)
+	}
+	opts := []kgo.Opt{
+		kgo.ClientID(cmp.Or(p.ClientID, "weir/"+cmp.Or(o.Version, "dev"))),
+		kgo.SoftwareNameAndVersion("weir", cmp.Or(softwareVersion(o.Version), "dev")),
+		kgo.Dialer(secured),
+		kgo.RequestTimeoutOverhead(requestOverhead),
+		kgo.RetryTimeout(retryTimeout),
+		kgo.MetadataMinAge(metadataMinAge),
+		// KIP-714 would push metrics to the broker; weir sends nothing unasked.
+		kgo.DisableClientMetrics(),
+	}
+	if p.UsesSASL() {
+		m, err := saslMechanism(ctx, &p.SASL, o)
+		if err != nil {
+			return nil, nil, err
+		}
+		opts = append(opts, kgo.SASL(m))
+	}
+	if p.ReadOnly {
+		opts = append(opts, kgo.MaxVersions(readOnlyVersions()))
+	}
+	if o.Logger != nil && o.Logger.Enabled(ctx, slog.LevelDebug) {
+		opts = append(opts, kgo.WithLogger(kslog.New(o.Logger)))
+	}
+	return opts, dial, nil
+}
+
+// softwareVersion fits a version into what KIP-511 lets a client call itself.
+func softwareVersion(v string) string {
+	return strings.Trim(strings.Map(func(r rune) rune {
+		switch {
+		case r >= '0' && r <= '9', r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r == '.', r == '-':
+			return r
+		}
+		return '-'
+	}, v), ".-")
+}
+
+// dialSeeds dials all addresses at once and returns soon after the first answers. The
+// client itself would try one dead address after the other with back-off in between,
+// which takes seconds for three of them.
+func dialSeeds(ctx context.Context, addresses []string, dial dialFunc) []Seed {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	type result struct {
+		i   int
+		err error
+	}
+	results := make(chan result, len(addresses))
+	for i, a := range addresses {
+		go func() {
+			conn, err := dial(ctx, "tcp", withPort(a))
+			if err == nil {
+				_ = conn.Close() // only whether it answers matters
+			}
+			results <- result{i, err}
+		}()
+	}
+	seeds := make([]Seed, len(addresses))
+	for i, a := range addresses {
+		seeds[i].Address = a
+	}
+	var grace <-chan time.Time
+	for range addresses {
+		select {
+		case r := <-results:
+			seeds[r.i].Err, seeds[r.i].Up = r.err, r.err == nil
+			if r.err == nil && grace == nil {
+				t := time.NewTimer(seedGrace)
+				defer t.Stop()
+				grace = t.C
+			}
+		case <-grace:
+			return seeds
+		}
+	}
+	return seeds
+}
+
+func withPort(address string) string {
+	host, port, err := splitAddress(address)
+	if err != nil {
+		return address
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// unreachable is the one line for no address answering.
+func unreachable(ctx context.Context, p *Profile, seeds []Seed) error {
+	if err := context.Cause(ctx); errors.Is(err, context.Canceled) {
+		return err
+	}
+	class := Unreachable
+	var reasons []string
+	timeouts := 0
+	for _, s := range seeds {
+		r := dialReason(s.Err)
+		if r == reasonTimeout {
+			timeouts++
+		}
+		if !slices.Contains(reasons, r) {
+			reasons = append(reasons, r)
+		}
+	}
+	if timeouts == len(seeds) {
+		class = TimedOut
+	}
+	hint := "check the address and that the brokers run; weir doctor tells more"
+	if p.Source != "" {
+		hint = "the address comes from " + p.Source + ": " + hint
+	}
+	return &Error{Class: class, Op: "connect", Subject: subjectOf(p.Brokers), Err: errors.New(strings.Join(reasons, "; ")), Remedy: hint}
+}
+
+func subjectOf(addresses []string) string {
+	const most = 4
+	if len(addresses) > most {
+		return fmt.Sprintf("to %s and %d more", strings.Join(addresses[:most], ", "), len(addresses)-most)
+	}
+	return "to " + strings.Join(addresses, ", ")
+}
+
+func orUnknown(s string) string { return cmp.Or(s, "not told by the broker") }
