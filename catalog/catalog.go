@@ -26,6 +26,8 @@ import (
 type Options struct {
 	// FS is the root of the catalog. No reference leaves it.
 	FS fs.FS
+	// Dir is the absolute path of FS on disk, for file:// references; empty for a git tree.
+	Dir string
 	// Paths are the files and folders to load, relative to FS and slash-separated;
 	// none means the whole root. References reach files outside of Paths too.
 	Paths []string

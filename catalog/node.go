@@ -40,7 +40,6 @@ type Node struct {
 	line, col     int32 // of the value
 	kline, kcol   int32 // of the key
 	textLine, ind int32 // first line and indentation of a block scalar's text, else 0
-	alias         bool
 	index         int32 // in the parent's list
 }
 
@@ -144,7 +143,8 @@ func unescapePointer(s string) string {
 
 // file is one file of the catalog, parsed.
 type file struct {
-	name string // relative to the root, with slashes
-	root *Node  // nil for a text file
-	text string // of a text file
+	name  string // relative to the root, with slashes
+	root  *Node  // of a text file (.proto) one string
+	major int    // 2 or 3 for an AsyncAPI document, 0 for a fragment
+	spec  string // the AsyncAPI version as normalised
 }

@@ -3,6 +3,10 @@ package catalog
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
 
 	"github.com/weirhq/weir/finding"
 )
@@ -28,22 +32,157 @@ type Schema struct {
 // ErrRemote is the error of reading a schema that lies behind a URL.
 var ErrRemote = errors.New("remote schema was not fetched")
 
-// Node is the schema as it was written, nil for Protobuf, RAML and remote schemas.
-// It may hold $ref; [Schema.Text] does not depend on other files.
+// Node is the schema as it was written, nil for a remote one. A Protobuf or RAML
+// schema is one string. It may hold $ref; [Schema.Text] does not depend on other files.
 func (s *Schema) Node() *Node { return s.node }
 
 // Text is the schema as one self-contained text: JSON for JSON Schema, OpenAPI and
 // Avro, with what it refers to gathered under definitions, and the source text for
 // Protobuf and RAML. It is deterministic.
-func (s *Schema) Text() ([]byte, error) { return s.text() }
+func (s *Schema) Text() ([]byte, error) {
+	b, err := s.bundled()
+	if err != nil {
+		return nil, err
+	}
+	if b == nil {
+		return []byte(s.node.Value), nil
+	}
+	return b.write(), nil
+}
+
+// bundled is nil for a schema that is text in a language of its own.
+func (s *Schema) bundled() (*bundle, error) {
+	if s.node == nil {
+		return nil, fmt.Errorf("read schema %s: %w", s.Remote, ErrRemote)
+	}
+	if s.node.Kind == String && (s.Format != FormatAvro || strings.HasPrefix(strings.TrimSpace(s.node.Value), "{")) {
+		return nil, nil //nolint:nilnil // documented above
+	}
+	b := newBundle(s.store, s.node)
+	b.inline = s.Format == FormatAvro
+	return b, nil
+}
 
 // Locate maps a JSON pointer into the result of Text (Protobuf: "line:col") to its
 // place in the sources. A pointer that is not there maps to the nearest place above.
-func (s *Schema) Locate(pointer string) finding.Position { return s.locate(pointer) }
+func (s *Schema) Locate(pointer string) finding.Position {
+	b, err := s.bundled()
+	if err != nil {
+		return s.At
+	}
+	if b == nil {
+		return s.locateText(pointer)
+	}
+	if strings.Contains(pointer, "definitions/") {
+		b.write() // names the definitions
+	}
+	return b.locate(pointer)
+}
+
+func (s *Schema) locateText(place string) finding.Position {
+	l, c, _ := strings.Cut(place, ":")
+	line, err := strconv.Atoi(l)
+	if err != nil || line < 1 || s.node.textLine == 0 {
+		return s.At
+	}
+	col, err := strconv.Atoi(c)
+	if err != nil || col < 1 {
+		col = 1
+	}
+	return finding.Position{File: s.node.fileName(), Line: int(s.node.textLine) + line - 1, Column: int(s.node.ind) + col}
+}
 
 // Load resolves what a schema names and Text cannot hold: an imported .proto file,
-// or an Avro type by its full name, searched in all .avsc files of the catalog. The
-// result is the text and its name.
+// or an Avro type by its full name, searched in all .avsc files of the catalog. from
+// is the name of the text that refers, empty for the schema itself. The result is
+// the text and its name. Nothing outside of the catalog is read.
 func (s *Schema) Load(ctx context.Context, ref, from string) (text []byte, name string, err error) {
-	return s.load(ctx, ref, from)
+	if err := ctx.Err(); err != nil {
+		return nil, "", err
+	}
+	if s.store == nil {
+		return nil, "", fmt.Errorf("load %s: the schema has no catalog", ref)
+	}
+	if from == "" {
+		from = s.Identity.File
+	}
+	if s.Format == FormatAvro && !strings.ContainsAny(ref, "/#") && !strings.HasSuffix(ref, ".avsc") {
+		n := s.store.avroType(ref)
+		if n == nil {
+			return nil, "", fmt.Errorf("load %s: no .avsc file of the catalog declares the type: %w", ref, fs.ErrNotExist)
+		}
+		return n.JSON(), n.fileName(), nil
+	}
+	names := []string{ref}
+	if p, bad := s.store.localName(ref, from); bad == nil {
+		names = []string{p, ref}
+	} else if bad.kind == refEscapes {
+		return nil, "", fmt.Errorf("load %s: the reference leaves the root of the catalog", ref)
+	}
+	for _, p := range names {
+		if !fs.ValidPath(p) {
+			continue
+		}
+		f, err := s.store.read(p)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, "", fmt.Errorf("load %s: %w", ref, err)
+		}
+		if strings.HasSuffix(p, ".proto") {
+			return []byte(f.root.Value), p, nil
+		}
+		return f.root.JSON(), p, nil
+	}
+	return nil, "", fmt.Errorf("load %s for %s: %w", ref, from, fs.ErrNotExist)
+}
+
+// avroType finds a named type in the .avsc files of the catalog.
+func (s *store) avroType(full string) *Node {
+	s.avroOnce.Do(func() {
+		s.avroTypes = map[string]*Node{}
+		for _, name := range s.avsc {
+			f, err := s.read(name)
+			if err != nil {
+				continue
+			}
+			collectAvro(f.root, "", s.avroTypes, 0)
+		}
+	})
+	return s.avroTypes[full]
+}
+
+func collectAvro(n *Node, space string, into map[string]*Node, depth int) {
+	if n == nil || depth > 100 {
+		return
+	}
+	if n.Kind == List {
+		for _, k := range n.kids {
+			collectAvro(k, space, into, depth+1)
+		}
+		return
+	}
+	if name := n.Get("name").Text(); name != "" {
+		switch n.Get("type").Text() {
+		case "record", "enum", "fixed", "error":
+			if ns := n.Get("namespace").Text(); ns != "" {
+				space = ns
+			}
+			if !strings.Contains(name, ".") && space != "" {
+				name = space + "." + name
+			}
+			if _, ok := into[name]; !ok {
+				into[name] = n
+			}
+		}
+	}
+	for _, f := range n.Get("fields").Children() {
+		collectAvro(f.Get("type"), space, into, depth+1)
+	}
+	for _, key := range [...]string{"items", "values", "type"} {
+		if k := n.Get(key); k != nil && k.Kind != String {
+			collectAvro(k, space, into, depth+1)
+		}
+	}
 }
