@@ -159,3 +159,6 @@ func (s *Screen) Say(format string, args ...any) {
 	}
 	_, _ = s.Err().Write(p.buf.Bytes())
 }
+
+// JSONLine writes one line of JSON to standard error: an error, or a log record.
+func (s *Screen) JSONLine(b []byte) { _, _ = s.Err().Write(append(escapeHarmful(b), '\n')) }

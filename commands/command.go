@@ -1,0 +1,118 @@
+package commands
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/weirhq/weir/internal/suggest"
+	"github.com/weirhq/weir/internal/term"
+)
+
+// doc trims the indentation of help texts, so that they can stand in the code
+// where they are read.
+func doc(s string) string {
+	lines := strings.Split(strings.Trim(s, "\n\t "), "\n")
+	for i, l := range lines {
+		lines[i] = strings.TrimRight(strings.TrimLeft(l, "\t"), " \t")
+	}
+	return strings.Join(lines, "\n")
+}
+
+// noun builds a command that only groups verbs: alone it prints its help, a wrong
+// verb gets a suggestion.
+func noun(use, short, group string, aliases []string, verbs ...*cobra.Command) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short, GroupID: group, Aliases: aliases}
+	c.AddCommand(verbs...)
+	Group(c)
+	return c
+}
+
+// Group makes c print its help when it stands alone and suggest a sub-command when
+// an unknown one is given. cobra does the latter at the root only.
+func Group(c *cobra.Command) {
+	c.Args = cobra.ArbitraryArgs
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return c.Help()
+		}
+		return unknownCommand(c, args[0])
+	}
+	c.ValidArgsFunction = cobra.NoFileCompletions
+}
+
+func unknownCommand(c *cobra.Command, word string) error {
+	var names []string
+	for _, s := range c.Commands() {
+		if s.IsAvailableCommand() {
+			names = append(names, s.Name())
+			names = append(names, s.Aliases...)
+		}
+	}
+	return usage("see "+c.CommandPath()+" --help", "unknown command %q for %q%s", word, c.CommandPath(), suggest.DidYouMean(word, names))
+}
+
+// flagFormat adds -o with the formats the command knows; the first is the default.
+func flagFormat(c *cobra.Command, f *term.Format, allowed ...term.Format) {
+	*f = allowed[0]
+	v := term.FormatFlag{Value: f, Allowed: allowed}
+	c.Flags().VarP(v, "output", "o", "output format: "+v.List())
+	_ = c.RegisterFlagCompletionFunc("output", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		names := make([]string, len(allowed))
+		for i, a := range allowed {
+			names[i] = string(a)
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	})
+}
+
+// oneOf adds a flag that takes one of a few words; the first is the default.
+func oneOf(fs *pflag.FlagSet, p *string, name, help string, words ...string) {
+	*p = words[0]
+	fs.Var(&enum{p, words}, name, help+": "+strings.Join(words, ", "))
+}
+
+type enum struct {
+	p     *string
+	words []string
+}
+
+func (e *enum) String() string { return *e.p }
+func (e *enum) Type() string   { return "word" }
+func (e *enum) Set(s string) error {
+	for _, w := range e.words {
+		if s == w {
+			*e.p = s
+			return nil
+		}
+	}
+	return fmt.Errorf("use %s%s", strings.Join(e.words, ", "), suggest.DidYouMean(s, e.words))
+}
+
+// exactly wants n arguments, named as in the usage line.
+func exactly(names ...string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) < len(names) {
+			return usage("see "+c.CommandPath()+" --help", "missing argument %s", names[len(args)])
+		}
+		if len(args) > len(names) {
+			return usage("see "+c.CommandPath()+" --help", "unexpected argument %q", args[len(names)])
+		}
+		return nil
+	}
+}
+
+// atLeastOne wants one argument or more.
+func atLeastOne(name string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return usage("see "+c.CommandPath()+" --help", "missing argument %s", name)
+		}
+		return nil
+	}
+}
+
+// none wants no arguments.
+func none(c *cobra.Command, args []string) error { return exactly()(c, args) }

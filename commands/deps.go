@@ -1,0 +1,72 @@
+// Package commands is what weir can do: one file a verb.
+//
+// It decides the flags, the arguments and the words of every command, joins the
+// domain packages (a catalog with a cluster, a plan with a prompt) and draws their
+// reports. It refuses to hold logic that a domain package could hold, and to know
+// exit codes: a command returns an error and package cmd reads its code.
+// The two types to know are [Deps] and [Error].
+package commands
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/weirhq/weir/cluster"
+	"github.com/weirhq/weir/internal/config"
+	"github.com/weirhq/weir/internal/term"
+)
+
+// Deps is what commands work with. The functions are lazy, so that help,
+// completion and offline commands never read a file or dial.
+type Deps struct {
+	Out     *term.Screen
+	Globals *config.Flags
+	// Config reads and resolves the configuration, once.
+	Config func() (*config.Config, error)
+	// Cluster connects to the resolved cluster, once, and has spoken to it when it
+	// returns. The program closes it.
+	Cluster func(ctx context.Context) (*cluster.Conn, error)
+	// Client opens one more client of the same cluster for producing or consuming.
+	// The caller closes it.
+	Client func(ctx context.Context, opts ...kgo.Opt) (*kgo.Client, error)
+	Now    func() time.Time
+	Log    *slog.Logger
+	// Version of the program.
+	Version Version
+	// Run runs another command line of this program in the same process, as the
+	// tour does, and returns what it printed.
+	Run func(ctx context.Context, args ...string) (stdout, stderr string, exit int)
+}
+
+// Version says which weir this is.
+type Version struct {
+	Version   string            `json:"version"`
+	Commit    string            `json:"commit"`
+	Date      string            `json:"date"` // of the commit, RFC 3339
+	Go        string            `json:"go"`
+	Platform  string            `json:"platform"`
+	Libraries map[string]string `json:"libraries"`
+}
+
+// The groups of the root's help.
+const (
+	Govern  = "govern"
+	Observe = "observe"
+	Recover = "recover"
+	SetUp   = "setup"
+)
+
+// Tree returns the commands below the root.
+func Tree(d *Deps) []*cobra.Command {
+	return []*cobra.Command{
+		newTopic(d),
+		newProfile(d),
+		newConfig(d),
+		newVersion(d),
+		newCompletion(d),
+	}
+}

@@ -1,0 +1,291 @@
+// Package config reads weir's configuration and decides which source wins.
+//
+// It decides where the files lie, what may stand in them, and the precedence: flag,
+// WEIR_* variable, project file weir.yaml, user file, default. Connection settings
+// are the exception: they come whole from one source and are never mixed. It
+// refuses unknown keys (with position and a suggestion), literal secrets and
+// connections put together from two sources.
+// The two types to know are [File] and [Config].
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/weirhq/weir/cluster"
+	"github.com/weirhq/weir/internal/suggest"
+)
+
+// File is what weir.yaml and the user file may hold. Sections that describe the
+// platform (catalog, compat, scope, dlt, ...) belong into weir.yaml, beside the
+// catalog in git; connections of a person belong into the user file.
+type File struct {
+	// Profile is the profile a project works with.
+	Profile string `yaml:"profile"`
+	// CurrentProfile is set by `weir profile use`, in the user file.
+	CurrentProfile string             `yaml:"current_profile"`
+	Profiles       map[string]Profile `yaml:"profiles"`
+	Catalog        Catalog            `yaml:"catalog"`
+	Compat         Compat             `yaml:"compat"`
+	Scope          Scope              `yaml:"scope"`
+	DLT            DLT                `yaml:"dlt"`
+	Audit          Audit              `yaml:"audit"`
+	Waivers        []Waiver           `yaml:"waivers"`
+
+	// Path is where the file was read from.
+	Path string `yaml:"-"`
+	node *yaml.Node
+}
+
+// Profile is a connection in a file.
+type Profile struct {
+	cluster.Profile `yaml:",inline"`
+	// Environment is the catalog's environment this cluster is (--env).
+	Environment string `yaml:"environment"`
+}
+
+// Catalog says where the documents are and how they are read.
+type Catalog struct {
+	Paths       []string                `yaml:"paths"`
+	RefRoot     string                  `yaml:"ref_root"`
+	AllowRemote []string                `yaml:"allow_remote"`
+	Perspective []Perspective           `yaml:"perspective"`
+	Env         map[string]Env          `yaml:"env"`
+	Limits      map[string]int          `yaml:"limits"`
+	Severities  map[string]string       `yaml:"severities"`
+	Sources     map[string]SourceOption `yaml:"sources"`
+}
+
+// Perspective sets how publish and subscribe of AsyncAPI 2.x documents are meant.
+type Perspective struct {
+	Match string `yaml:"match"`
+	Is    string `yaml:"is"` // application or client
+}
+
+// Env is one environment of the catalog.
+type Env struct {
+	Overlays []string `yaml:"overlays"`
+}
+
+// SourceOption is a setting for the documents under a path.
+type SourceOption struct {
+	Dialect string `yaml:"dialect"`
+}
+
+// Compat holds the policies of the compatibility gate.
+type Compat struct {
+	Against           string   `yaml:"against"`
+	Mode              string   `yaml:"mode"`
+	FailOn            string   `yaml:"fail_on"`
+	Unproven          string   `yaml:"unproven"`
+	ContentModel      string   `yaml:"content_model"`
+	JSONFormatKeyword string   `yaml:"json_format_keyword"`
+	Defaults          string   `yaml:"defaults"`
+	History           int      `yaml:"history"`
+	Registry          Registry `yaml:"registry"`
+}
+
+// Registry is how a schema registry is reached.
+type Registry struct {
+	Username string         `yaml:"username"`
+	Password cluster.Secret `yaml:"password"`
+	Token    cluster.Secret `yaml:"token"`
+	CA       string         `yaml:"ca"`
+	Cert     string         `yaml:"cert"`
+	Key      string         `yaml:"key"`
+}
+
+// Scope bounds what weir may touch on a cluster.
+type Scope struct {
+	Prefixes []string `yaml:"prefixes"`
+	Ignore   []string `yaml:"ignore"`
+}
+
+// DLT holds what weir cannot find out about dead letters by itself.
+type DLT struct {
+	Dialects yaml.Node `yaml:"dialects"`
+}
+
+// Audit says where the record of weir's own writes goes.
+type Audit struct {
+	File  string `yaml:"file"`
+	Topic string `yaml:"topic"`
+}
+
+// Waiver accepts a finding until a day.
+type Waiver struct {
+	Rule        string `yaml:"rule"`
+	Target      string `yaml:"target"`
+	Fingerprint string `yaml:"fingerprint"`
+	Reason      string `yaml:"reason"`
+	Until       string `yaml:"until"`
+	Owner       string `yaml:"owner"`
+	Line        int    `yaml:"-"`
+}
+
+// Error is a configuration that cannot be used. It is a usage error (exit 2).
+type Error struct {
+	msg, hint string
+}
+
+func (e *Error) Error() string { return e.msg }
+
+// Code is the class of the failure.
+func (e *Error) Code() string { return "usage" }
+
+// Hint says what to do next.
+func (e *Error) Hint() string { return e.hint }
+
+func bad(hint, format string, args ...any) error {
+	return &Error{msg: fmt.Sprintf(format, args...), hint: hint}
+}
+
+// maxFile bounds a configuration file, in bytes.
+const maxFile = 4 << 20
+
+// Read reads a configuration file strictly. A missing file is an error that
+// satisfies errors.Is(err, os.ErrNotExist).
+func Read(path string) (*File, error) {
+	fh, err := os.Open(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = fh.Close() }()
+	b, err := io.ReadAll(io.LimitReader(fh, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	if len(b) > maxFile {
+		return nil, bad("", "%s: the file is larger than 4 MiB", path)
+	}
+	return parse(path, b)
+}
+
+func parse(path string, b []byte) (*File, error) {
+	f := &File{Path: path}
+	dec := yaml.NewDecoder(bytes.NewReader(b))
+	var doc yaml.Node
+	switch err := dec.Decode(&doc); {
+	case errors.Is(err, io.EOF):
+		return f, nil
+	case err != nil:
+		return nil, bad("", "%s: %s", path, yamlText(err))
+	}
+	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, bad("keep one document in the file", "%s: a second YAML document", path)
+	}
+	if len(doc.Content) == 0 || doc.Content[0].Tag == "!!null" {
+		return f, nil
+	}
+	if err := checkKeys(path, doc.Content[0], reflect.TypeFor[File](), 0); err != nil {
+		return nil, err
+	}
+	if err := doc.Content[0].Decode(f); err != nil {
+		return nil, bad("", "%s: %s", path, yamlText(err))
+	}
+	f.node = doc.Content[0]
+	for name, p := range f.Profiles {
+		p.Name = name
+		p.Source = "profile " + name + " in " + path
+		f.Profiles[name] = p
+	}
+	return f, nil
+}
+
+// yamlText puts a YAML error on one line without the library's name.
+func yamlText(err error) string {
+	return strings.Join(strings.Fields(strings.TrimPrefix(err.Error(), "yaml: ")), " ")
+}
+
+// checkKeys refuses keys that the type does not know, doubled keys and aliases,
+// with their position. The library's strict mode gives no column and no suggestion,
+// and checks no doubled keys at node level.
+func checkKeys(path string, n *yaml.Node, t reflect.Type, depth int) error {
+	at := func(n *yaml.Node) string { return fmt.Sprintf("%s:%d:%d", path, n.Line, n.Column) }
+	if depth > 20 {
+		return bad("", "%s: nested too deeply", at(n))
+	}
+	if n.Kind == yaml.AliasNode {
+		return bad("write the value out", "%s: aliases are not used in configuration", at(n))
+	}
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t == reflect.TypeFor[yaml.Node]() || reflect.PointerTo(t).Implements(reflect.TypeFor[yaml.Unmarshaler]()) {
+		return nil
+	}
+	switch t.Kind() {
+	case reflect.Slice:
+		if n.Kind != yaml.SequenceNode {
+			return bad("", "%s: a list is needed here", at(n))
+		}
+		for _, c := range n.Content {
+			if err := checkKeys(path, c, t.Elem(), depth+1); err != nil {
+				return err
+			}
+		}
+	case reflect.Struct, reflect.Map:
+		if n.Kind != yaml.MappingNode {
+			return bad("", "%s: a mapping is needed here", at(n))
+		}
+		fields := fieldsOf(t)
+		seen := map[string]bool{}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			k, v := n.Content[i], n.Content[i+1]
+			if seen[k.Value] {
+				return bad("", "%s: the key %q stands twice", at(k), k.Value)
+			}
+			seen[k.Value] = true
+			elem := reflect.Type(nil)
+			if t.Kind() == reflect.Map {
+				elem = t.Elem()
+			} else if elem = fields[k.Value]; elem == nil {
+				names := make([]string, 0, len(fields))
+				for name := range fields {
+					names = append(names, name)
+				}
+				slices.Sort(names)
+				return bad("the keys here are: "+strings.Join(names, ", "), "%s: unknown key %q%s", at(k), k.Value, suggest.DidYouMean(k.Value, names))
+			}
+			if v.Tag == "!!null" {
+				continue
+			}
+			if err := checkKeys(path, v, elem, depth+1); err != nil {
+				return err
+			}
+		}
+	default:
+		if n.Kind != yaml.ScalarNode {
+			return bad("", "%s: a single value is needed here", at(n))
+		}
+	}
+	return nil
+}
+
+func fieldsOf(t reflect.Type) map[string]reflect.Type {
+	m := map[string]reflect.Type{}
+	if t.Kind() != reflect.Struct {
+		return m
+	}
+	for f := range t.Fields() {
+		name, opts, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		switch {
+		case name == "-" || !f.IsExported():
+		case strings.Contains(opts, "inline"):
+			for k, v := range fieldsOf(f.Type) {
+				m[k] = v
+			}
+		case name != "":
+			m[name] = f.Type
+		}
+	}
+	return m
+}
