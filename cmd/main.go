@@ -69,7 +69,7 @@ type program struct {
 	log    *slog.Logger
 	// machine is set when the command prints JSON, so that its log is JSON too.
 	machine bool
-	cancel context.CancelFunc
+	cancel  context.CancelFunc
 
 	once   sync.Once
 	cfg    *config.Config
@@ -95,7 +95,7 @@ func (p *program) deps(build Build) *commands.Deps {
 		if err != nil {
 			return nil, err
 		}
-		return conn.NewClient(ctx, opts...)
+		return conn.NewClient(opts...)
 	}
 	return d
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/charmbracelet/colorprofile"
 	"go.yaml.in/yaml/v4"
+
+	"github.com/weirhq/weir/internal/safetext"
 )
 
 // Format is a value of -o.
@@ -156,13 +158,13 @@ func marshal(v any, indent string) ([]byte, error) {
 // escapeHarmful replaces what JSON allows in a string but a terminal obeys: DEL,
 // the C1 controls and the characters that reorder text.
 func escapeHarmful(b []byte) []byte {
-	if !bytes.ContainsFunc(b, func(r rune) bool { return r != '\n' && harmful(r) }) {
+	if !bytes.ContainsFunc(b, func(r rune) bool { return r != '\n' && safetext.Harmful(r) }) {
 		return b
 	}
 	var out bytes.Buffer
 	for _, r := range string(b) {
 		switch {
-		case r == '\n' || !harmful(r):
+		case r == '\n' || !safetext.Harmful(r):
 			out.WriteRune(r)
 		case r > 0xffff:
 			r -= 0x10000
@@ -187,7 +189,7 @@ func jsonToYAML(b []byte) ([]byte, error) {
 func plainStyle(n *yaml.Node) {
 	if n.Kind != yaml.ScalarNode {
 		n.Style = 0
-	} else if n.Tag == "!!str" && !strings.ContainsFunc(n.Value, harmful) {
+	} else if n.Tag == "!!str" && !strings.ContainsFunc(n.Value, safetext.Harmful) {
 		n.Style = 0
 	}
 	for _, c := range n.Content {

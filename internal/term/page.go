@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"charm.land/lipgloss/v2"
+
+	"github.com/weirhq/weir/internal/safetext"
 )
 
 // Style is a role, not a colour; the palette is decided here, once.
@@ -102,7 +104,7 @@ func (p *Page) Line(format string, args ...any) {
 
 // Block writes text of several lines, each behind indent.
 func (p *Page) Block(indent, text string) {
-	for line := range strings.SplitSeq(NeutraliseLines(strings.TrimRight(text, "\n")), "\n") {
+	for line := range strings.SplitSeq(safetext.NeutraliseLines(strings.TrimRight(text, "\n")), "\n") {
 		p.buf.WriteString(strings.TrimRight(indent+line, " "))
 		p.buf.WriteByte('\n')
 	}
@@ -138,19 +140,19 @@ var marks = map[string]struct {
 func safe(a any) any {
 	switch v := a.(type) {
 	case Text:
-		return v.Style.apply(Neutralise(v.S))
+		return v.Style.apply(safetext.Neutralise(v.S))
 	case string:
-		return Neutralise(v)
+		return safetext.Neutralise(v)
 	case []byte:
-		return Neutralise(string(v))
+		return safetext.Neutralise(string(v))
 	case error:
-		return Neutralise(v.Error())
+		return safetext.Neutralise(v.Error())
 	case fmt.Stringer:
-		return Neutralise(v.String())
+		return safetext.Neutralise(v.String())
 	case []string:
 		out := make([]string, len(v))
 		for i, s := range v {
-			out[i] = Neutralise(s)
+			out[i] = safetext.Neutralise(s)
 		}
 		return out
 	}

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/weirhq/weir/internal/safetext"
 )
 
 // Progress reports how far a long job is. The zero value is silent.
@@ -88,7 +90,7 @@ func (p *Progress) Update(done, total int64) {
 		n := int(min(done, total) * cells / total)
 		text += "  [" + strings.Repeat("#", n) + strings.Repeat(".", cells-n) + "]"
 	}
-	p.line.show(cut(Neutralise(text), max(p.line.s.errWidth()-1, 20), ""))
+	p.line.show(cut(safetext.Neutralise(text), max(p.line.s.errWidth()-1, 20), ""))
 }
 
 // Done takes the line away.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"strings"
+
+	"github.com/weirhq/weir/internal/safetext"
 )
 
 // Interactive reports whether a question can be asked: a terminal on standard
@@ -52,7 +54,7 @@ func (s *Screen) Confirm(ctx context.Context, question string) (bool, error) {
 
 // ConfirmName asks for a name to be typed, for acts that cannot be undone.
 func (s *Screen) ConfirmName(ctx context.Context, question, name string) (bool, error) {
-	a, err := s.Ask(ctx, question+" Type "+Neutralise(name)+" to go on:")
+	a, err := s.Ask(ctx, question+" Type "+safetext.Neutralise(name)+" to go on:")
 	if errors.Is(err, ErrNoAnswer) {
 		return false, nil
 	}

@@ -3,6 +3,8 @@ package term
 import (
 	"fmt"
 	"strings"
+
+	"github.com/weirhq/weir/internal/safetext"
 )
 
 // Column is one column of a table. Flexible columns (names, texts) share what is
@@ -129,12 +131,12 @@ func (p *Page) cell(v any) Text {
 	case nil:
 		return Text{Faint, "-"}
 	case Text:
-		return Text{c.Style, Neutralise(c.S)}
+		return Text{c.Style, safetext.Neutralise(c.S)}
 	case string:
 		if c == "" {
 			return Text{Faint, "-"}
 		}
-		return Text{Plain, Neutralise(c)}
+		return Text{Plain, safetext.Neutralise(c)}
 	case int:
 		return Text{Plain, p.Int(int64(c))}
 	case int32:
@@ -147,7 +149,7 @@ func (p *Page) cell(v any) Text {
 		}
 		return Text{Plain, p.Int(*c)}
 	}
-	return Text{Plain, Neutralise(fmt.Sprint(v))}
+	return Text{Plain, safetext.Neutralise(fmt.Sprint(v))}
 }
 
 // tsv writes t for programs: exact numbers, no padding, escapes for tabs.

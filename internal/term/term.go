@@ -8,7 +8,7 @@
 //     TERM=dumb, then whether the stream is a terminal. Sixteen ANSI colours, bold
 //     and faint; colour never carries meaning alone.
 //   - Text from outside (records, broker messages, catalogs) is neutralised before
-//     it is printed: see [Neutralise]. A [Page] does so by construction.
+//     it is printed: see package safetext. A [Page] does so by construction.
 //   - A table is cut only on a terminal, never in a pipe.
 //   - Progress is for people: on a terminal one line that goes away, else a log
 //     line now and then.

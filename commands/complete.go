@@ -1,0 +1,116 @@
+package commands
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weirhq/weir/cluster"
+)
+
+// completionTime bounds what a completion may take; whoever presses Tab will not
+// wait longer, and a completion that fails says nothing.
+const completionTime = time.Second
+
+// maxCompletions is the number of names offered; more is noise in a shell.
+const maxCompletions = 200
+
+type completer = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective)
+
+// completeFrom makes a completion of names that are read from the cluster which the
+// same command line names. cobra does not run the root's pre-run in completion, so
+// the connection is resolved lazily in Deps.
+func (d *Deps) completeFrom(many bool, list func(ctx context.Context, conn *cluster.Conn) ([]string, error)) completer {
+	return func(c *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 && !many {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		ctx, cancel := context.WithTimeout(c.Context(), completionTime)
+		defer cancel()
+		type answer struct{ names []string }
+		ch := make(chan answer, 1)
+		go func() {
+			conn, err := d.Cluster(ctx)
+			if err != nil {
+				ch <- answer{}
+				return
+			}
+			names, err := list(ctx, conn)
+			if err != nil {
+				names = nil
+			}
+			ch <- answer{names}
+		}()
+		select {
+		case <-ctx.Done():
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		case a := <-ch:
+			return filterNames(a.names, prefix, args), cobra.ShellCompDirectiveNoFileComp
+		}
+	}
+}
+
+// filterNames keeps what starts with prefix and is not on the line yet. Names that
+// a shell could take for more than a word are left out.
+func filterNames(names []string, prefix string, have []string) []string {
+	var out []string
+	for _, n := range names {
+		if strings.HasPrefix(n, prefix) && !slices.Contains(have, n) && !strings.ContainsFunc(n, func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune("$`\\\"';&|<>(){}*?!#~", r) }) {
+			out = append(out, n)
+		}
+	}
+	slices.Sort(out)
+	return out[:min(len(out), maxCompletions)]
+}
+
+func (d *Deps) completeTopics(many bool) completer {
+	return d.completeFrom(many, func(ctx context.Context, conn *cluster.Conn) ([]string, error) {
+		topics, err := conn.Admin.ListTopics(ctx)
+		return topics.Names(), err
+	})
+}
+
+func (d *Deps) completeGroups(many bool) completer {
+	return d.completeFrom(many, func(ctx context.Context, conn *cluster.Conn) ([]string, error) {
+		groups, err := conn.Admin.ListGroups(ctx)
+		return groups.Groups(), err
+	})
+}
+
+func (d *Deps) completeProfiles(_ *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	cfg, err := d.Config()
+	if err != nil || len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return filterNames(cfg.Profiles(), prefix, nil), cobra.ShellCompDirectiveNoFileComp
+}
+
+// CompleteGlobals registers the completions of the root's persistent flags.
+func CompleteGlobals(d *Deps, root *cobra.Command) {
+	words := func(ws ...string) completer {
+		return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return ws, cobra.ShellCompDirectiveNoFileComp
+		}
+	}
+	for name, f := range map[string]completer{
+		"profile": func(c *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
+			return d.completeProfiles(c, nil, prefix)
+		},
+		"brokers":    words(),
+		"timeout":    words("5s", "30s", "2m"),
+		"color":      words("auto", "always", "never"),
+		"log-format": words("text", "json"),
+		"config-property": func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			names := []string{"list"}
+			for _, k := range cluster.XKeys() {
+				names = append(names, k.Name+"=")
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+		},
+	} {
+		_ = root.RegisterFlagCompletionFunc(name, f)
+	}
+}
