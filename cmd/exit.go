@@ -86,7 +86,7 @@ func classify(ctx context.Context, err error) failure {
 // finish writes the error line and returns the exit code. A gate that did not pass
 // and a job that was partly done were told in the report on standard output.
 func (p *program) finish(ctx context.Context, c *cobra.Command, args []string, err error) int {
-	if err == nil || errors.Is(err, term.ErrClosedPipe) {
+	if err == nil || errors.Is(err, errDone) || errors.Is(err, term.ErrClosedPipe) {
 		return 0
 	}
 	if c != nil && c.Context() != nil {

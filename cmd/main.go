@@ -7,6 +7,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -133,7 +135,7 @@ func (p *program) cluster(ctx context.Context, version string) (*cluster.Conn, e
 	for _, w := range cfg.Warnings {
 		p.log.Warn(w)
 	}
-	conn, err := cluster.Open(ctx, profile.Profile, cluster.Options{Version: version, Log: p.log})
+	conn, err := cluster.Open(ctx, profile.Profile, cluster.Options{Version: version, Logger: p.log, Getenv: p.lookupEnv, Now: time.Now})
 	if err != nil {
 		return nil, err
 	}
@@ -153,6 +155,9 @@ func (p *program) close() {
 // before runs once the flags of the command are known.
 func (p *program) before(c *cobra.Command) error {
 	f := p.flags
+	if slices.Contains(f.X, "list") {
+		return cmp.Or(p.screen.Print(viewXKeys), errDone)
+	}
 	p.screen.Configure(f.Color, f.Quiet, f.NoInput)
 	p.machine = wantsJSON(c, nil)
 	switch {
@@ -175,12 +180,29 @@ func (p *program) before(c *cobra.Command) error {
 	return nil
 }
 
+// errDone ends a run that has done everything already.
+var errDone = errors.New("done")
+
+func viewXKeys(p *term.Page) {
+	t := term.NewTable("KEY", "VALUES", "MEANING")
+	for _, k := range cluster.XKeys() {
+		t.Row(strings.Join(append([]string{k.Name}, k.Aliases...), ", "), k.Values, k.Help)
+	}
+	p.Table(t)
+}
+
 // timeoutError is what a run ends with when --timeout passes.
 type timeoutError struct{ after time.Duration }
 
 func (e timeoutError) Error() string { return "timed out after " + term.Duration(e.after) }
 func (timeoutError) Code() string    { return commands.Timeout }
 func (timeoutError) Hint() string    { return "give it more time with --timeout" }
+
+// lookupEnv is the environment for secrets that lie in variables.
+func (p *program) lookupEnv(name string) (string, bool) {
+	v := p.env(name)
+	return v, v != ""
+}
 
 // lookup turns "NAME=value" pairs into a function; of doubled names the last wins.
 func lookup(environ []string) term.Env {

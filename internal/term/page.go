@@ -57,6 +57,9 @@ type Text struct {
 	S     string
 }
 
+// String is the neutralised text without its role.
+func (t Text) String() string { return safetext.Neutralise(t.S) }
+
 // In gives s the role st.
 func In(st Style, s string) Text { return Text{st, s} }
 

@@ -1,0 +1,5 @@
+FROM scratch
+ARG TARGETPLATFORM
+COPY --chmod=0755 $TARGETPLATFORM/weir /usr/bin/weir
+USER 65532:65532
+ENTRYPOINT ["/usr/bin/weir"]

@@ -1,0 +1,46 @@
+# One short target a job. Tools are found on PATH or in $(BIN).
+BIN     ?= $(HOME)/.cache/weir-tools/bin
+GO      ?= go
+NAME    ?= default
+NODES   ?= 1
+VERSION ?= 4.3.1
+export PATH := $(BIN):$(PATH)
+
+.PHONY: test lint kafka-up kafka-down test-kafka bench fuzz docs snapshot tools
+
+test: ## everything that needs only Go
+	$(GO) test ./...
+
+lint: tools ## formatting, vet, golangci-lint
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(GO) vet ./...
+	golangci-lint run
+
+kafka-up: ## a real Apache Kafka: NAME= NODES=1|3 VERSION=4.3.1|3.9.1|2.8.2
+	$(GO) run ./internal/kafkatest/kafkaup up -name $(NAME) -nodes $(NODES) -version $(VERSION)
+
+kafka-down:
+	$(GO) run ./internal/kafkatest/kafkaup down -name $(NAME)
+
+test-kafka: ## the scripts against the Kafka that kafka-up started
+	. ./.kafka/$(NAME)/env && $(GO) test -count=1 ./cmd/... ./internal/kafkatest/... ./demo/...
+
+bench: ## benchmarks of every promise, written to docs/benchmarks.md
+	$(GO) test -run '^$$' -bench . -benchmem ./... | tee bench.out
+
+FUZZTIME ?= 10m
+fuzz: ## every fuzz target, one after the other, FUZZTIME each
+	@for p in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
+	    echo "== $$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
+	  done; \
+	done
+
+docs: ## the command reference, man pages and completions
+	$(GO) run ./internal/gen -docs docs/reference -out dist-extra
+
+snapshot: tools ## what a release would publish
+	goreleaser release --snapshot --clean --skip=docker,sbom,sign
+
+tools: ## linters and release tools, once
+	@.ci/tools $(BIN)
