@@ -177,7 +177,7 @@ func parse(path string, b []byte) (*File, error) {
 	case errors.Is(err, io.EOF):
 		return f, nil
 	case err != nil:
-		return nil, bad("", "%s: %s", path, yamlText(err))
+		return nil, bad("", "%s", yamlText(path, err))
 	}
 	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return nil, bad("keep one document in the file", "%s: a second YAML document", path)
@@ -189,7 +189,7 @@ func parse(path string, b []byte) (*File, error) {
 		return nil, err
 	}
 	if err := doc.Content[0].Decode(f); err != nil {
-		return nil, bad("", "%s: %s", path, yamlText(err))
+		return nil, bad("", "%s", yamlText(path, err))
 	}
 	f.node = doc.Content[0]
 	for name, p := range f.Profiles {
@@ -200,9 +200,16 @@ func parse(path string, b []byte) (*File, error) {
 	return f, nil
 }
 
-// yamlText puts a YAML error on one line without the library's name.
-func yamlText(err error) string {
-	return strings.Join(strings.Fields(strings.TrimPrefix(err.Error(), "yaml: ")), " ")
+// yamlText puts a YAML error on one line, path and line first where it has one, and
+// without the library's name and headings.
+func yamlText(path string, err error) string {
+	text := strings.Join(strings.Fields(strings.TrimPrefix(err.Error(), "yaml: ")), " ")
+	if _, rest, ok := strings.Cut(text, "line "); ok {
+		if n, msg, ok := strings.Cut(rest, ": "); ok && strings.Trim(n, "0123456789") == "" {
+			return path + ":" + n + ": " + msg
+		}
+	}
+	return path + ": " + text
 }
 
 // checkKeys refuses keys that the type does not know, doubled keys and aliases,

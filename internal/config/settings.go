@@ -70,7 +70,7 @@ func (c *Config) SetCurrentProfile(name string) error {
 	switch b, err := os.ReadFile(c.UserPath); {
 	case err == nil:
 		if err := yaml.Unmarshal(b, &doc); err != nil {
-			return bad("", "%s: %s", c.UserPath, yamlText(err))
+			return bad("", "%s", yamlText(c.UserPath, err))
 		}
 	case !errors.Is(err, os.ErrNotExist):
 		return fmt.Errorf("read %s: %w", c.UserPath, err)

@@ -9,7 +9,7 @@ import (
 func TestNeutralise(t *testing.T) {
 	for in, want := range map[string]string{
 		"orders.order.v1":         "orders.order.v1",
-		"héllo 日本 👩‍👩‍👧":            "héllo 日本 👩‍👩‍👧",
+		"héllo 日本 👩‍👩‍👧":          "héllo 日本 👩‍👩‍👧",
 		"\x1b[31mred\x1b[0m":      `\x1b[31mred\x1b[0m`,
 		"\x1b]0;title\a":          `\x1b]0;title\x07`,
 		"\u009b31m":               `\x9b31m`,

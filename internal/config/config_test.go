@@ -1,0 +1,225 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// world is a home, a project in a git tree and an environment.
+type world struct {
+	t    *testing.T
+	home string
+	dir  string
+	vars map[string]string
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	top := t.TempDir()
+	w := &world{t: t, home: filepath.Join(top, "home"), dir: filepath.Join(top, "repo", "sub"), vars: map[string]string{}}
+	for _, d := range []string{w.home, w.dir, filepath.Join(top, "repo", ".git")} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return w
+}
+
+func (w *world) write(path, text string) {
+	w.t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) user(text string) {
+	w.write(filepath.Join(w.home, ".config", "weir", "config.yaml"), text)
+}
+func (w *world) project(text string) {
+	w.write(filepath.Join(filepath.Dir(w.dir), "weir.yaml"), text)
+}
+
+func (w *world) load(f Flags) (*Config, error) {
+	return Load(&f, Environment{Getenv: func(n string) string { return w.vars[n] }, Dir: w.dir, Home: w.home})
+}
+
+const twoProfiles = `
+current_profile: dev
+profiles:
+  dev: {brokers: ["dev:9092"]}
+  prod:
+    brokers: ["prod:9093"]
+    security_protocol: SASL_SSL
+    sasl: {mechanism: SCRAM-SHA-512, username: ops, password: {env: PW}}
+    cluster_id: abc
+    protected: true
+`
+
+func TestConnectionPrecedence(t *testing.T) {
+	w := newWorld(t)
+	w.user(twoProfiles)
+	w.project("profile: prod\n")
+	w.vars["WEIR_BROKERS"] = "env:9092"
+	w.vars["WEIR_PROFILE"] = "dev"
+	w.vars["KAFKA_BROKERS"] = "kafka:9092"
+	flags := Flags{Brokers: []string{"flag:9092"}, Profile: "prod"}
+
+	// Each step takes away what won before and names what wins now.
+	steps := []struct {
+		broker, source string
+		drop           func()
+	}{
+		{"flag:9092", "-b over profile prod", func() { flags.Profile = "" }},
+		{"flag:9092", "-b", func() { flags.Brokers, flags.Profile = nil, "prod" }},
+		{"prod:9093", "profile prod", func() { flags.Profile = "" }},
+		{"env:9092", "WEIR_BROKERS", func() { delete(w.vars, "WEIR_BROKERS") }},
+		{"dev:9092", "profile dev", func() { delete(w.vars, "WEIR_PROFILE") }},
+		{"prod:9093", "profile prod", func() { w.project("compat: {mode: FULL}\n") }},
+		{"dev:9092", "profile dev", func() { w.user("profiles: {}\n") }},
+		{"kafka:9092", "KAFKA_BROKERS", func() { delete(w.vars, "KAFKA_BROKERS") }},
+	}
+	for i, s := range steps {
+		c, err := w.load(flags)
+		if err != nil {
+			t.Fatalf("step %d: %v", i, err)
+		}
+		p, err := c.Connection()
+		if err != nil {
+			t.Fatalf("step %d: %v", i, err)
+		}
+		if p.Brokers[0] != s.broker || !strings.HasPrefix(p.Source, s.source) {
+			t.Errorf("step %d: %v from %q, want %s from %q", i, p.Brokers, p.Source, s.broker, s.source)
+		}
+		s.drop()
+	}
+	c, err := w.load(flags)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Connection(); err == nil || !strings.Contains(err.Error(), "no cluster is named") {
+		t.Errorf("without any source: %v", err)
+	}
+}
+
+// Settings of one source never meet those of another.
+func TestConnectionIsNeverMixed(t *testing.T) {
+	w := newWorld(t)
+	w.user(twoProfiles)
+	for name, f := range map[string]Flags{
+		"-X with --profile":                {Profile: "prod", X: []string{"client.id=x"}},
+		"--command-config with --profile":  {Profile: "prod", CommandConfig: "c.properties"},
+		"-b over a profile without a pin":  {Profile: "dev", Brokers: []string{"b:1"}},
+		"-X without brokers":               {X: []string{"client.id=x"}},
+		"-b with -X and --profile":         {Brokers: []string{"b:1"}, Profile: "prod", X: []string{"client.id=x"}},
+		"a literal secret":                 {Brokers: []string{"b:1"}, X: []string{"sasl.password=hunter2"}},
+		"a profile that does not exist":    {Profile: "prd"},
+		"a user file that does not exist":  {ConfigFile: "nowhere.yaml"},
+		"-X without a value":               {Brokers: []string{"b:1"}, X: []string{"client.id"}},
+		"--command-config that is missing": {CommandConfig: "nowhere.properties"},
+	} {
+		c, err := w.load(f)
+		if err == nil {
+			_, err = c.Connection()
+		}
+		if err == nil {
+			t.Errorf("%s: accepted", name)
+			continue
+		}
+		if strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: the error repeats the secret: %v", name, err)
+		}
+	}
+	// The environment's credentials do not leak into -b.
+	w.vars["WEIR_SASL_USERNAME"], w.vars["WEIR_SASL_PASSWORD"] = "u", "p"
+	c, err := w.load(Flags{Brokers: []string{"b:1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := c.Connection()
+	if err != nil || !p.SASL.IsZero() {
+		t.Errorf("-b took credentials from the environment: %+v %v", p, err)
+	}
+}
+
+func TestStrictFiles(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"unknown key":     {"profiles:\n  dev:\n    borkers: [a]\n", `:3:5: unknown key "borkers"; did you mean "brokers"?`},
+		"unknown section": {"compatt: {}\n", `:1:1: unknown key "compatt"; did you mean "compat"?`},
+		"doubled key":     {"profile: a\nprofile: b\n", `:2:1: the key "profile" stands twice`},
+		"wrong shape":     {"profiles: [a]\n", `:1:11: a mapping is needed here`},
+		"scalar for list": {"catalog:\n  paths: x\n", `:2:10: a list is needed here`},
+		"second document": {"profile: a\n---\nprofile: b\n", `a second YAML document`},
+		"alias":           {"profile: &x a\ncurrent_profile: *x\n", `:2:18: aliases are not used in configuration`},
+		"literal secret":  {"profiles: {p: {brokers: [a], sasl: {password: hunter2}}}\n", `weir.yaml:1: a literal secret is refused`},
+		"broken":          {"profiles: {\n", ``},
+		"tab":             {"profiles:\n\tx: 1\n", ``},
+	} {
+		w := newWorld(t)
+		w.project(c.text)
+		_, err := w.load(Flags{})
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+		if err != nil && strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s repeats the secret: %v", name, err)
+		}
+	}
+}
+
+// Outside a git tree only the current directory counts.
+func TestProjectFileOutsideGit(t *testing.T) {
+	w := newWorld(t)
+	w.project("profile: prod\n")
+	if err := os.RemoveAll(filepath.Join(filepath.Dir(w.dir), ".git")); err != nil {
+		t.Fatal(err)
+	}
+	c, err := w.load(Flags{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Root != "" {
+		t.Errorf("took weir.yaml from the parent folder %s", c.Root)
+	}
+	w.write(filepath.Join(w.dir, "weir.yaml"), "profile: prod\n")
+	if c, err = w.load(Flags{}); err != nil || c.Root != w.dir {
+		t.Errorf("root %q, %v", c.Root, err)
+	}
+}
+
+func TestSetCurrentProfileKeepsTheFile(t *testing.T) {
+	w := newWorld(t)
+	w.user("# mine\nprofiles:\n  dev: {brokers: [\"dev:9092\"]} # the small one\n")
+	c, err := w.load(Flags{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.SetCurrentProfile("dev"); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(c.UserPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"# mine", "current_profile: dev", "# the small one"} {
+		if !strings.Contains(string(b), want) {
+			t.Errorf("%q is gone:\n%s", want, b)
+		}
+	}
+	if fi, err := os.Stat(c.UserPath); err != nil || fi.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", fi.Mode(), err)
+	}
+	c2, err := w.load(Flags{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff("dev", c2.User.CurrentProfile); d != "" {
+		t.Error(d)
+	}
+}
