@@ -165,6 +165,9 @@ func (s Secret) run(ctx context.Context) (string, error) {
 	var out limited
 	c.Stdout = &out
 	if err := c.Run(); err != nil {
+		if out.over { // the command may have died of it, which would hide the cause
+			err = fmt.Errorf("more than %d bytes of output", maxSecret)
+		}
 		if ctx.Err() != nil {
 			return "", &Error{Class: TimedOut, Op: "read secret", Subject: "from its command", Err: ctx.Err(), Remedy: hint}
 		}
@@ -183,10 +186,14 @@ func nonEmpty(b []byte, subject string) (string, error) {
 }
 
 // limited collects at most maxSecret bytes and then refuses more.
-type limited struct{ buf []byte }
+type limited struct {
+	buf  []byte
+	over bool
+}
 
 func (l *limited) Write(p []byte) (int, error) {
 	if len(l.buf)+len(p) > maxSecret {
+		l.over = true
 		return 0, fmt.Errorf("more than %d bytes of output", maxSecret)
 	}
 	l.buf = append(l.buf, p...)

@@ -7,7 +7,6 @@ import (
 	_ "cel.dev/cel-go/cel"
 	_ "charm.land/lipgloss/v2"
 	_ "github.com/Masterminds/semver/v3"
-	_ "github.com/aws/aws-sdk-go-v2/config"
 	_ "github.com/bufbuild/protocompile"
 	_ "github.com/charmbracelet/colorprofile"
 	_ "github.com/charmbracelet/x/ansi"

@@ -1,0 +1,2 @@
+// Package deps keeps the modules the plan names in go.mod until code imports them.
+package deps
