@@ -15,8 +15,8 @@ import (
 
 const exitInterrupted = 130
 
-// exits is the one table from the class of a failure to the exit code.
-var exits = map[commands.Code]int{
+// exitCodes is the one table from the class of a failure to the exit code.
+var exitCodes = map[commands.Code]int{
 	commands.Failed:          1,
 	commands.UsageCode:       2,
 	commands.RefusedCode:     2,
@@ -75,7 +75,7 @@ func classify(ctx context.Context, err error) failure {
 	if f.Code == commands.Failed && errors.Is(err, context.DeadlineExceeded) {
 		f.Code = commands.Timeout
 	}
-	exit, known := exits[f.Code]
+	exit, known := exitCodes[f.Code]
 	if !known {
 		exit = 1
 	}

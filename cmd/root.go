@@ -64,7 +64,10 @@ func newRoot(d *commands.Deps, p *program) *cobra.Command {
 	root.SetVersionTemplate("weir {{.Version}}\n")
 	root.SetOut(d.Out.Out())
 	root.SetErr(d.Out.Err())
-	root.SetHelpFunc(func(c *cobra.Command, _ []string) { printHelp(d.Out, c) })
+	root.SetHelpFunc(func(c *cobra.Command, _ []string) {
+		p.screen.Configure(p.flags.Color, p.flags.Quiet, p.flags.NoInput) // --help comes before any pre-run
+		printHelp(d.Out, c)
+	})
 	root.SetUsageFunc(func(*cobra.Command) error { return nil })
 	root.SetFlagErrorFunc(flagError)
 	root.AddGroup(

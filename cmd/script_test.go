@@ -1,0 +1,70 @@
+package cmd
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/weirhq/weir/internal/kafkatest"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"weir": func() {
+			os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ(), Build{Version: "0.0.0-test"}))
+		},
+	})
+}
+
+// TestScripts drives the real binary, one broker a script: embedded, or the real
+// Apache Kafka of WEIR_TEST_BROKERS.
+func TestScripts(t *testing.T) {
+	scripts := &kafkatest.Scripts{}
+	commands := scripts.Commands()
+	commands["exits"] = exits
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		Condition:           scripts.Condition,
+		Cmds:                commands,
+		RequireUniqueNames:  true,
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("HOME", env.WorkDir+"/home")
+			env.Setenv("XDG_CONFIG_HOME", "")
+			env.Setenv("XDG_STATE_HOME", env.WorkDir+"/state")
+			env.Setenv("LANG", "C.UTF-8")
+			root, err := os.Getwd()
+			if err != nil {
+				return err
+			}
+			env.Setenv("REPO", root+"/..")
+			return scripts.Setup(env)
+		},
+	})
+}
+
+// exits runs a command and wants exactly this exit code: `exits 2 weir topic lst`.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND ARG...")
+	}
+	want, err := strconv.Atoi(args[0])
+	if err != nil {
+		ts.Fatalf("exits: %v", err)
+	}
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		e, ok := errors.AsType[*exec.ExitError](err)
+		if !ok {
+			ts.Fatalf("exits: %v", err)
+		}
+		got = e.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
