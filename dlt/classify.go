@@ -76,7 +76,7 @@ func classify(out *DeadLetter, row *dialect, t traceFacts, rd *reader, s *scan, 
 		e.ThrownClass = e.Class
 	case "smallrye", "smallrye-retry":
 		seen := s.seen[main]
-		key, value := seen&bits(rFailureKey) != 0, seen&bits(rFailureValue) != 0
+		key, value := seen&roles(rFailureKey) != 0, seen&roles(rFailureValue) != 0
 		switch {
 		case key && value:
 			out.Failure = ptr("key-and-value-deserialization")

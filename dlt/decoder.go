@@ -30,7 +30,7 @@ type slot struct {
 
 // match is one header of the record that some dialect writes.
 type match struct {
-	header int
+	header int16
 	slots  []slot
 }
 
@@ -84,12 +84,12 @@ func (d *Decoder) scan(r *Record) *scan {
 		s.seen[t] = 0
 	}
 	s.matches, s.touched, s.found = s.matches[:0], s.touched[:0], s.found[:0]
-	for i := range r.Headers {
+	for i := range min(len(r.Headers), maxHeaders) {
 		slots, ok := d.names[r.Headers[i].Name]
 		if !ok {
 			continue
 		}
-		s.matches = append(s.matches, match{i, slots})
+		s.matches = append(s.matches, match{int16(i), slots}) // #nosec G115 -- bounded by maxHeaders
 		for _, sl := range slots {
 			if s.seen[sl.dialect] == 0 {
 				s.touched = append(s.touched, sl.dialect)
@@ -162,8 +162,11 @@ func (d *Decoder) originTopic(r *Record, s *scan, dialect int) string {
 	return ""
 }
 
+// maxHeaders bounds how many headers of a record are looked at.
+const maxHeaders = 10_000
+
 // set holds the header index of each role, -1 where absent.
-type set [numRoles]int
+type set [numRoles]int16
 
 func emptySet() (s set) {
 	for i := range s {
@@ -198,7 +201,8 @@ func (d *Decoder) sets(s *scan, dialect int, group uint8) []set {
 // newest returns the newest set of a group without allocating.
 func (d *Decoder) newest(s *scan, dialect int, group uint8) set {
 	cur := emptySet()
-	for _, m := range s.matches {
+	for i := range s.matches {
+		m := &s.matches[i]
 		for _, sl := range m.slots {
 			if int(sl.dialect) != dialect || sl.role.group() != group {
 				continue
@@ -223,14 +227,14 @@ type reader struct {
 	problems []string
 }
 
-func (rd *reader) bytes(i int) []byte {
+func (rd *reader) bytes(i int16) []byte {
 	if i < 0 {
 		return nil
 	}
 	return rd.r.Headers[i].Value
 }
 
-func (rd *reader) text(i int) *string {
+func (rd *reader) text(i int16) *string {
 	b := rd.bytes(i)
 	if b == nil {
 		return nil
@@ -238,7 +242,7 @@ func (rd *reader) text(i int) *string {
 	return ptr(string(b))
 }
 
-func (rd *reader) num(i int, ro role) *int64 {
+func (rd *reader) num(i int16, ro role) *int64 {
 	b := rd.bytes(i)
 	if b == nil {
 		return nil
@@ -253,7 +257,7 @@ func (rd *reader) num(i int, ro role) *int64 {
 }
 
 // partition, offset and time refuse what cannot be: a number out of range is a misread header, not a position.
-func (rd *reader) partition(i int) *int32 {
+func (rd *reader) partition(i int16) *int32 {
 	n := rd.num(i, rPartition)
 	if n == nil {
 		return nil
@@ -265,7 +269,7 @@ func (rd *reader) partition(i int) *int32 {
 	return ptr(int32(*n))
 }
 
-func (rd *reader) offset(i int) *int64 {
+func (rd *reader) offset(i int16) *int64 {
 	n := rd.num(i, rOffset)
 	if n != nil && *n < 0 {
 		rd.problems = append(rd.problems, fmt.Sprintf("header %s: %d is not an offset", rd.r.Headers[i].Name, *n))
@@ -277,7 +281,7 @@ func (rd *reader) offset(i int) *int64 {
 // year2000 is the earliest time that is believed, in milliseconds.
 const year2000 = 946_684_800_000
 
-func (rd *reader) time(i int, ro role) *int64 {
+func (rd *reader) time(i int16, ro role) *int64 {
 	f, ok := rd.row.field(ro)
 	if !ok || f.enc == "" {
 		return nil
@@ -310,7 +314,7 @@ func (rd *reader) origin(s set) *Origin {
 	return o
 }
 
-func (rd *reader) topic(i int) *string {
+func (rd *reader) topic(i int16) *string {
 	t := rd.text(i)
 	if t == nil {
 		return nil

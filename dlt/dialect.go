@@ -62,7 +62,7 @@ const (
 	numGroups
 )
 
-func bits(rs ...role) uint32 {
+func roles(rs ...role) uint32 {
 	var m uint32
 	for _, r := range rs {
 		m |= 1 << r

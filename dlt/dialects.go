@@ -24,10 +24,10 @@ func builtin() []dialect {
 			prefixes: []string{"kafka_dlt-", "springDeserializerException"},
 			// Single headers can be switched off by the application, so any two that no one else writes will do.
 			require: []uint32{
-				bits(rTopic, rOffset), bits(rTopic, rPartition), bits(rTopic, rClass), bits(rTopic, rCauseClass),
-				bits(rTopic, rMessage), bits(rTopic, rTrace), bits(rTopic, rGroup), bits(rTopic, rKeyClass),
-				bits(rOffset, rPartition), bits(rClass, rMessage), bits(rClass, rCauseClass), bits(rClass, rTrace),
-				bits(rKeyClass, rKeyMessage), bits(rClass, rGroup), bits(rOffset, rClass),
+				roles(rTopic, rOffset), roles(rTopic, rPartition), roles(rTopic, rClass), roles(rTopic, rCauseClass),
+				roles(rTopic, rMessage), roles(rTopic, rTrace), roles(rTopic, rGroup), roles(rTopic, rKeyClass),
+				roles(rOffset, rPartition), roles(rClass, rMessage), roles(rClass, rCauseClass), roles(rClass, rTrace),
+				roles(rKeyClass, rKeyMessage), roles(rClass, rGroup), roles(rOffset, rClass),
 			},
 		},
 		{
@@ -53,8 +53,8 @@ func builtin() []dialect {
 			// retry_topic-* left on a replayed record sends it straight back to the dead letter topic.
 			prefixes: []string{"retry_topic-", "kafka_original-", "kafka_exception-", "kafka_key-exception-", "springDeserializerException"},
 			require: []uint32{
-				bits(rTopic, rOffset), bits(rTopic, rPartition), bits(rTopic, rClass), bits(rTopic, rAttempts),
-				bits(rAttempts, rNextDue), bits(rClass, rMessage), bits(rClass, rTrace), bits(rKeyClass, rKeyMessage),
+				roles(rTopic, rOffset), roles(rTopic, rPartition), roles(rTopic, rClass), roles(rTopic, rAttempts),
+				roles(rAttempts, rNextDue), roles(rClass, rMessage), roles(rClass, rTrace), roles(rKeyClass, rKeyMessage),
 			},
 		},
 		{
@@ -69,7 +69,7 @@ func builtin() []dialect {
 				{"x-exception-message", rMessage, ""},
 				{"x-exception-stacktrace", rTrace, ""},
 			},
-			require: []uint32{bits(rTopic, rOffset), bits(rTopic, rPartition), bits(rTopic, rClass), bits(rTopic, rTrace)},
+			require: []uint32{roles(rTopic, rOffset), roles(rTopic, rPartition), roles(rTopic, rClass), roles(rTopic, rTrace)},
 		},
 		{
 			// The same, written into the value in front of the payload (headerMode=embeddedHeaders).
@@ -90,7 +90,7 @@ func builtin() []dialect {
 				{"__connect.errors.exception.stacktrace", rTrace, ""},
 			},
 			prefixes: []string{"__connect.errors."},
-			require:  []uint32{bits(rTopic, rOffset), bits(rTopic, rConnector), bits(rTopic, rStage), bits(rConnector, rStage)},
+			require:  []uint32{roles(rTopic, rOffset), roles(rTopic, rConnector), roles(rTopic, rStage), roles(rConnector, rStage)},
 		},
 		{
 			// Before streams in the table: both share the prefix, and over a record that died in native Streams the
@@ -105,7 +105,7 @@ func builtin() []dialect {
 				{"__streams.errors.exception.stack_trace", rTrace, ""},
 				{"__streams.errors.description", rDescription, ""},
 			},
-			require: []uint32{bits(rClass, rTrace), bits(rClass, rDescription), bits(rTopic, rDescription), bits(rTopic, rClass)},
+			require: []uint32{roles(rClass, rTrace), roles(rClass, rDescription), roles(rTopic, rDescription), roles(rTopic, rClass)},
 		},
 		{
 			name: "streams", timestamp: "origin",
@@ -117,7 +117,7 @@ func builtin() []dialect {
 				{"__streams.errors.message", rMessage, ""},
 				{"__streams.errors.stacktrace", rTrace, ""},
 			},
-			require: []uint32{bits(rTopic, rClass), bits(rTopic, rTrace), bits(rClass, rTrace), bits(rClass, rMessage)},
+			require: []uint32{roles(rTopic, rClass), roles(rTopic, rTrace), roles(rClass, rTrace), roles(rClass, rMessage)},
 		},
 		{
 			name: "bakdata-avro", timestamp: "origin", failure: "processing", value: decodeBakdataAvro,
@@ -138,7 +138,7 @@ func builtin() []dialect {
 				{"__dlq.errors.message", rMessage, ""},
 			},
 			prefixes: []string{"__dlq.errors."},
-			require:  []uint32{bits(rTopic, rOffset), bits(rTopic, rGroup)},
+			require:  []uint32{roles(rTopic, rOffset), roles(rTopic, rGroup)},
 			note:     "the broker copies no headers, and no key and value unless told to",
 		},
 		{
@@ -153,7 +153,7 @@ func builtin() []dialect {
 				{"dead-letter-cause-class-name", rCauseClass, ""},
 			}, smallryeLeftovers()...),
 			prefixes: []string{"deserialization-failure-"},
-			require:  []uint32{bits(rTopic, rOffset), bits(rTopic, rClass), bits(rTopic, rMessage)},
+			require:  []uint32{roles(rTopic, rOffset), roles(rTopic, rClass), roles(rTopic, rMessage)},
 		},
 		{
 			name: "smallrye-retry", timestamp: "death", failure: "listener", newest: newestFirst,
@@ -171,7 +171,7 @@ func builtin() []dialect {
 				{"delayed-retry-first-processing-timestamp", rFirstProcessing, Text},
 			}, smallryeLeftovers()...),
 			prefixes: []string{"deserialization-failure-", "delayed-retry-"},
-			require:  []uint32{bits(rTopic, rOffset), bits(rTopic, rClass), bits(rTopic, rRetryCount)},
+			require:  []uint32{roles(rTopic, rOffset), roles(rTopic, rClass), roles(rTopic, rRetryCount)},
 		},
 		{
 			name: "watermill", timestamp: "death", failure: "handler", single: true,
@@ -181,7 +181,7 @@ func builtin() []dialect {
 				{"handler_poisoned", rHandler, ""},
 				{"subscriber_poisoned", rStrip, ""},
 			},
-			require: []uint32{bits(rTopic, rMessage), bits(rTopic, rHandler), bits(rTopic, rStrip)},
+			require: []uint32{roles(rTopic, rMessage), roles(rTopic, rHandler), roles(rTopic, rStrip)},
 			note:    "the key is lost unless the application kept it in the metadata",
 		},
 		{
@@ -194,7 +194,7 @@ func builtin() []dialect {
 				{"source_attempts", rAttempts, Text},
 				{"source_trace_id", rStrip, ""},
 			},
-			require: []uint32{bits(rTopic, rPartition, rOffset)},
+			require: []uint32{roles(rTopic, rPartition, rOffset)},
 		},
 		{
 			// Generic names: the exception alone is not proof, any application may write such headers.
@@ -208,7 +208,7 @@ func builtin() []dialect {
 				{"exception-stack", rTrace, ""},
 				{"failed-at", rStrip, ""},
 			},
-			require: []uint32{bits(rTopic, rClass), bits(rTopic, rOffset), bits(rClass, rMessage, rStrip)},
+			require: []uint32{roles(rTopic, rClass), roles(rTopic, rOffset), roles(rClass, rMessage, rStrip)},
 		},
 		{
 			name: "silverback", timestamp: "death", single: true, attempts: attemptsDelivery,
@@ -221,7 +221,7 @@ func builtin() []dialect {
 				{"x-failure-reason", rMessage, ""},
 				{"x-failed-attempts", rAttempts, Text},
 			},
-			require: []uint32{bits(rTopic, rOffset), bits(rTopic, rGroup), bits(rTopic, rMessage)},
+			require: []uint32{roles(rTopic, rOffset), roles(rTopic, rGroup), roles(rTopic, rMessage)},
 		},
 		{
 			// OriginalTopic alone is no proof, the rejection is.
@@ -232,7 +232,7 @@ func builtin() []dialect {
 				{"RejectionMessage", rMessage, ""},
 				{"RejectionTimestamp", rStrip, ""},
 			},
-			require: []uint32{bits(rTopic, rStage), bits(rTopic, rMessage), bits(rTopic, rStrip)},
+			require: []uint32{roles(rTopic, rStage), roles(rTopic, rMessage), roles(rTopic, rStrip)},
 		},
 		{
 			name: "confluent-rule", timestamp: "death",
@@ -243,7 +243,7 @@ func builtin() []dialect {
 				{"__rule.subject", rConnector, ""},
 				{"__rule.exception", rMessage, ""},
 			},
-			require: []uint32{bits(rTopic, rFailingClass), bits(rTopic, rMessage)},
+			require: []uint32{roles(rTopic, rFailingClass), roles(rTopic, rMessage)},
 			note:    "the value was written as JSON or text and may be redacted",
 		},
 		{

@@ -74,7 +74,7 @@ func (p Profile) dialect() (dialect, error) {
 	}
 	for i, a := range have {
 		for _, b := range have[i+1:] {
-			row.require = append(row.require, bits(a, b))
+			row.require = append(row.require, roles(a, b))
 		}
 	}
 	switch p.Newest {

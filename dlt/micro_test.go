@@ -1,0 +1,20 @@
+package dlt
+
+import (
+	"fmt"
+	"testing"
+)
+
+// BenchmarkTriageAdd is the triage alone, without a broker.
+func BenchmarkTriageAdd(b *testing.B) {
+	tr := NewTriage(newTestDecoder(b), nil)
+	recs := make([]*Record, 4096)
+	for i := range recs {
+		recs[i] = FromKafka(springLetter("d", 0, fmt.Appendf(nil, "key-%d", i), make([]byte, 100), "orders", 0, int64(i), "demo.QuotaExceeded", fmt.Sprintf("quota of %d exceeded for customer %d", i%17, i), ""))
+	}
+	i := 0
+	for b.Loop() {
+		tr.AddRecord(recs[i&4095])
+		i++
+	}
+}
