@@ -81,10 +81,10 @@ func (*Checker) Check(ctx context.Context, oldSchema, newSchema compat.Parsed, d
 			continue
 		}
 		seen[i.key()] = true
-		res.Findings = append(res.Findings, s.finding(i, a))
+		res.Findings = append(res.Findings, s.finding(i, a, c))
 	}
 	for _, i := range a.beyond(list) {
-		res.Findings = append(res.Findings, s.finding(i, a))
+		res.Findings = append(res.Findings, s.finding(i, a, c))
 	}
 	for i := range res.Findings {
 		res.Verdict = res.Verdict.Worse(res.Findings[i].Proof)
@@ -139,18 +139,29 @@ func (a *analysis) beyond(list []*incompatibility) []*incompatibility {
 	if len(list)+len(out) > 0 || !a.unreadable[pair{a.w.root, a.r.root}] {
 		return out
 	}
+	if out = a.refusalsOfSmallest(); len(out) == 0 {
+		// Broken, and nothing to show for it: the root stands for it, unproven.
+		out = []*incompatibility{{problem: typeMismatch, reader: a.r.root, writer: a.w.root, field: -1, branch: -1}}
+	}
+	return out
+}
+
+// refusalsOfSmallest are what the reader says to the smallest message it refuses.
+func (a *analysis) refusalsOfSmallest() []*incompatibility {
 	a.measure()
-	if a.failSize(pair{a.w.root, a.r.root}) > maxCost {
-		return []*incompatibility{{problem: typeMismatch, reader: a.r.root, writer: a.w.root, field: -1, branch: -1}}
+	root := pair{a.w.root, a.r.root}
+	if a.failSize(root) > maxCost {
+		return nil
 	}
-	msg, err := a.w.encode(a.refused(pair{a.w.root, a.r.root}))
+	msg, err := a.w.encode(a.refused(root))
 	if err != nil {
 		return nil
 	}
-	refusals, err := a.read(msg, a.w.root, a.r.root)
+	refusals, err := a.read(msg, root.w, root.r)
 	if err != nil {
 		return nil
 	}
+	var out []*incompatibility
 	for _, r := range refusals {
 		out = append(out, &incompatibility{problem: r.problem, reader: r.r, writer: r.w, field: r.field, branch: -1})
 	}
@@ -179,7 +190,7 @@ func (s side) who() (writer, reader string) {
 	return name(writer, s.w.version), name(reader, s.r.version)
 }
 
-func (s side) finding(i *incompatibility, a *analysis) compat.Finding {
+func (s side) finding(i *incompatibility, a *analysis, c *comparer) compat.Finding {
 	f := compat.Finding{
 		Rule: i.problem.rule(), Severity: finding.Error, Direction: s.dir, Grade: compat.Direct,
 		VendorType: string(i.problem), Proof: compat.ProvenBreak,
@@ -188,7 +199,7 @@ func (s side) finding(i *incompatibility, a *analysis) compat.Finding {
 	s.put(&f, wat, rat)
 	f.Message, f.Change, f.Suggestion = s.words(i)
 	if i.problem == missingBranch {
-		f.Details = innerCauses(i, a)
+		f.Details = innerCauses(i, a, c)
 	}
 	w, err := a.prove(i)
 	if err != nil {
@@ -347,12 +358,12 @@ func (s side) fieldWords(i *incompatibility) (msg, change, fix string) {
 
 // innerCauses says why the branch that comes closest does not read the value: the
 // algorithm itself drops that.
-func innerCauses(i *incompatibility, a *analysis) []string {
+func innerCauses(i *incompatibility, a *analysis, c *comparer) []string {
 	b := chooseBranch(a.unreadable, written(i), i.reader)
 	if i.reader.kind != kindUnion || b == nil {
 		return nil
 	}
-	list, _ := compare(written(i), b)
+	list := c.pair(b, written(i), nil)
 	var out []string
 	for _, f := range list {
 		if len(out) == 5 {

@@ -441,7 +441,7 @@ func TestHostile(t *testing.T) {
 		"huge fixed":           {`{"type":"fixed","name":"F","size":2000000000}`, `"int"`, compat.Unproven},
 		"large enum":           {enum(200_000, `,"X"`), enum(200_000, ``), compat.ProvenBreak},
 		"large enum, same set": {enum(200_000, ``), enum(200_000, `,"X"`), compat.ProvenCompatible},
-		"chain of records":     {chain(3_000, "int"), chain(3_000, "string"), compat.Unproven},
+		"chain of records":     {chain(1_500, "int"), chain(1_500, "string"), compat.Unproven},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

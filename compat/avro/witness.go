@@ -18,6 +18,10 @@ import (
 // 2^30 of them for its smallest message.
 const maxCost = 50_000
 
+// maxSpent bounds the values of all witnesses of one comparison; the findings
+// beyond it say that they come without one.
+const maxSpent = 20 * maxCost
+
 const endless = math.MaxInt32
 
 // datum is a value of a writer's type, as small as can be.
@@ -38,6 +42,7 @@ type analysis struct {
 	least      map[*node]int
 	queue      []visit
 	road       map[pair]int // index in queue
+	spent      int          // values of the witnesses so far
 	over       bool         // a bound was reached: silence proves nothing
 }
 
@@ -433,12 +438,19 @@ func (d *datum) count() int {
 
 var (
 	errUninhabited = errors.New("no message can be written under the writer's schema: the type contains itself without end")
+	errSpent       = errors.New("no message was looked for: the messages of the findings before this one were too many")
 	errTooLarge    = fmt.Errorf("the smallest message that shows it has more than %d values", maxCost)
 )
 
 // prove builds a message for the finding and shows that the writer's schema writes
 // it and the reader's refuses it for that reason.
 func (a *analysis) prove(f *incompatibility) (*compat.Witness, error) {
+	if _, err := a.w.plain(); err != nil {
+		return nil, fmt.Errorf("encode a message: %w", err)
+	}
+	if a.spent > maxSpent {
+		return nil, errSpent
+	}
 	a.measure()
 	target, inner := a.aim(f)
 	if inner == nil {
@@ -463,7 +475,8 @@ func (a *analysis) prove(f *incompatibility) (*compat.Witness, error) {
 // witness encodes the message with the codec, reads it with our own reader, and
 // has the codec read it back as a second opinion.
 func (a *analysis) witness(d *datum, because func(refusal) bool) (*compat.Witness, error) {
-	if d.count() > maxCost {
+	n := d.count()
+	if a.spent += n; n > maxCost {
 		return nil, errTooLarge
 	}
 	msg, err := a.w.encode(d)
