@@ -124,7 +124,7 @@ func (m *model) message(pkg, parent, name string, body *ast.MessageBody) *messag
 			msg.fields = append(msg.fields, plainMember(d, "", scopes))
 		case *ast.MapFieldNode:
 			msg.fields = append(msg.fields, &member{
-				name: d.Name.Val, tag: d.Tag.Val, typ: string(d.MapType.ValueType.AsIdentifier()), key: d.MapType.KeyType.Val, scopeNames: scopes,
+				name: d.Name.Val, tag: tagOf(d.Tag), typ: string(d.MapType.ValueType.AsIdentifier()), key: d.MapType.KeyType.Val, scopeNames: scopes,
 			})
 		case *ast.OneofNode:
 			msg.oneofs = append(msg.oneofs, d.Name.Val)
@@ -139,10 +139,7 @@ func (m *model) message(pkg, parent, name string, body *ast.MessageBody) *messag
 }
 
 func plainMember(f *ast.FieldNode, oneof string, scopes []string) *member {
-	out := &member{name: f.Name.Val, typ: string(f.FldType.AsIdentifier()), oneof: oneof, scopeNames: scopes}
-	if f.Tag != nil {
-		out.tag = f.Tag.Val
-	}
+	out := &member{name: f.Name.Val, typ: string(f.FldType.AsIdentifier()), tag: tagOf(f.Tag), oneof: oneof, scopeNames: scopes}
 	switch {
 	case !f.Label.IsPresent():
 	case f.Label.Repeated:
@@ -153,6 +150,14 @@ func plainMember(f *ast.FieldNode, oneof string, scopes []string) *member {
 		out.label = "optional"
 	}
 	return out
+}
+
+// tagOf is 0 where the tag is missing, which only linking minds.
+func tagOf(n *ast.UintLiteralNode) uint64 {
+	if n == nil {
+		return 0
+	}
+	return n.Val
 }
 
 func scopesOf(full string) []string {

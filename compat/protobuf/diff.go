@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/bufbuild/protocompile/protoutil"
@@ -361,7 +362,7 @@ func (d *differ) field(f, g protoreflect.FieldDescriptor) {
 		At: placeOf(g), OldAt: placeOf(f), oldName: f.FullName(), newName: g.FullName(), oldField: f, newField: g,
 		oldMsg: f.ContainingMessage(), newMsg: g.ContainingMessage(), number: int32(f.Number()),
 	}
-	if f.Name() != g.Name() {
+	if f.Name() != g.Name() || (f.IsExtension() && d.key(f, true) != g.FullName()) {
 		c := base
 		c.Rule, c.Buf, c.only, c.kind = "proto/field-renamed", "FIELD_SAME_NAME", WireJSON, jsonOnly
 		c.At = placeOf(g, []int32{elementName})
@@ -633,7 +634,7 @@ func defaults(f, g protoreflect.FieldDescriptor) (was, is string, differ bool) {
 
 type defaultOf struct {
 	zero  bool
-	value any // comparable: string for text, float64 or big integers for numbers
+	value any // comparable: string, integer or uint64
 	text  string
 }
 
@@ -649,7 +650,11 @@ func defaultValue(f protoreflect.FieldDescriptor) defaultOf {
 	case protoreflect.BytesKind:
 		return defaultOf{len(v.Bytes()) == 0, string(v.Bytes()), fmt.Sprintf("%q", v.Bytes())}
 	case protoreflect.BoolKind:
-		return defaultOf{!v.Bool(), v.Bool(), fmt.Sprint(v.Bool())}
+		n := integer(0) // true reads as 1 where a number is wanted
+		if v.Bool() {
+			n = 1
+		}
+		return defaultOf{!v.Bool(), n, strconv.FormatBool(v.Bool())}
 	case protoreflect.EnumKind:
 		text := fmt.Sprint(v.Enum())
 		if d := f.DefaultEnumValue(); d != nil {
@@ -661,7 +666,12 @@ func defaultValue(f protoreflect.FieldDescriptor) defaultOf {
 		if x == math.Trunc(x) && math.Abs(x) < 1<<53 {
 			return defaultOf{x == 0, integer(int64(x)), fmt.Sprint(x)}
 		}
-		return defaultOf{false, fmt.Sprint(x), fmt.Sprint(x)} // as text, so that NaN equals NaN
+		bits := 64
+		if f.Kind() == protoreflect.FloatKind {
+			bits = 32
+		}
+		text := strconv.FormatFloat(x, 'g', -1, bits)
+		return defaultOf{false, text, text} // as text: NaN equals NaN, and a float what it was written as
 	case protoreflect.Uint32Kind, protoreflect.Uint64Kind, protoreflect.Fixed32Kind, protoreflect.Fixed64Kind:
 		x := v.Uint()
 		if x > math.MaxInt64 {

@@ -374,6 +374,16 @@ func (s sides) compareAll(m *dynamicpb.Message) *compat.Witness {
 				o.Name(), caseWords(a), caseWords(b), s.readerWord))
 		}
 	}
+	for i := range s.writer.Oneofs().Len() {
+		o := s.writer.Oneofs().Get(i)
+		set := m.WhichOneof(o)
+		if o.IsSynthetic() || set == nil || s.reader.Oneofs().ByName(o.Name()) != nil {
+			continue
+		}
+		if g := s.reader.Fields().ByNumber(set.Number()); g != nil {
+			return s.witness(m, raw, jsonText(r), fmt.Sprintf("%s finds %s %s, and has no oneof %s", s.readerWord, g.Name(), oneofWords(oneofName(g)), o.Name()))
+		}
+	}
 	return nil
 }
 
