@@ -48,7 +48,7 @@ func (c awsChain) env(name string) string {
 }
 
 func awsError(subject, hint string, err error) error {
-	return &Error{Class: Misconfigured, Op: opAWS, Subject: subject, Err: err, Remedy: hint}
+	return &Error{Class: Misconfigured, Op: opAWS, What: subject, Err: err, Remedy: hint}
 }
 
 func (c awsChain) credentials(ctx context.Context) (aws.Auth, error) {

@@ -43,7 +43,7 @@ func Classify(op, subject string, err error) error {
 }
 
 func classify(op, subject string, err error) *Error {
-	e := &Error{Op: op, Subject: subject, Err: err}
+	e := &Error{Op: op, What: subject, Err: err}
 	if ke, ok := errors.AsType[*kerr.Error](err); ok {
 		classifyKafka(e, ke)
 		return e
@@ -85,7 +85,7 @@ func classifyKafka(e *Error, ke *kerr.Error) {
 		e.Class, e.Remedy = Misconfigured, "the listener does not expect SASL here; check security.protocol"
 	case kerr.TopicAuthorizationFailed.Code, kerr.GroupAuthorizationFailed.Code, kerr.ClusterAuthorizationFailed.Code,
 		kerr.TransactionalIDAuthorizationFailed.Code, kerr.DelegationTokenAuthorizationFailed.Code:
-		*e = *Denied(e.Op, e.Subject, "", resourceOf(ke), e.Err)
+		*e = *Denied(e.Op, e.What, "", resourceOf(ke), e.Err)
 	case kerr.UnknownTopicOrPartition.Code, kerr.UnknownTopicID.Code:
 		e.Class, e.Remedy = NotFound, "weir topic list shows what exists and may be seen"
 	case kerr.GroupIDNotFound.Code:
@@ -151,7 +151,7 @@ func Denied(op, subject, right, resource string, cause error) *Error {
 	if cause != nil {
 		err = &deniedError{what, cause}
 	}
-	return &Error{Class: Unauthorised, Op: op, Subject: subject, Err: err, Remedy: hint}
+	return &Error{Class: Unauthorised, Op: op, What: subject, Err: err, Remedy: hint}
 }
 
 func subjectOn(resource, subject string) string {
@@ -196,7 +196,7 @@ func rightFor(op, resource string) string {
 // firstError judges the failure of the very first request, when a cut connection means
 // that client and listener do not speak the same language.
 func firstError(ctx context.Context, p *Profile, subject string, err error) error {
-	const op = "connect"
+	const op = opConnect
 	if cause := context.Cause(ctx); errors.Is(cause, context.Canceled) {
 		return fmt.Errorf("%s %s: %w", op, subject, cause)
 	}
@@ -205,7 +205,7 @@ func firstError(ctx context.Context, p *Profile, subject string, err error) erro
 	}
 	text := err.Error()
 	bad := func(what, hint string) error {
-		return &Error{Class: Misconfigured, Op: op, Subject: subject, Err: errors.New(what), Remedy: hint}
+		return &Error{Class: Misconfigured, Op: op, What: subject, Err: errors.New(what), Remedy: hint}
 	}
 	switch {
 	case strings.Contains(text, "tls alert record"):
@@ -215,9 +215,9 @@ func firstError(ctx context.Context, p *Profile, subject string, err error) erro
 	case p.UsesTLS() && (isCut(err) || isRecordHeader(err)):
 		return bad("the listener does not speak TLS, or closed the connection during the handshake", "check that the port is the TLS listener; for a listener without TLS set security.protocol to PLAINTEXT or SASL_PLAINTEXT")
 	case p.SASL.Mechanism == OAuthBearer && strings.Contains(text, "unexpected data in oauth response"):
-		return &Error{Class: Unauthenticated, Op: op, Subject: subject, Err: errors.New("the broker refused the token"), Remedy: "check that the token is not expired and is meant for this cluster"}
+		return &Error{Class: Unauthenticated, Op: op, What: subject, Err: errors.New("the broker refused the token"), Remedy: "check that the token is not expired and is meant for this cluster"}
 	case p.SASL.Mechanism == AWSMSKIAM && strings.Contains(text, "empty challenge response"):
-		return &Error{Class: Unauthenticated, Op: op, Subject: subject, Err: errors.New("the broker refused the AWS credentials")}
+		return &Error{Class: Unauthenticated, Op: op, What: subject, Err: errors.New("the broker refused the AWS credentials")}
 	case strings.Contains(text, "cannot determine the region"), strings.Contains(text, "region") && p.SASL.Mechanism == AWSMSKIAM:
 		return bad("the AWS region cannot be told from the address", "set AWS_REGION")
 	case isCut(err):

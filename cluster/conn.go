@@ -3,6 +3,7 @@ package cluster
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -29,6 +30,8 @@ const (
 	// has answered, so that a long-running command keeps more than one way back.
 	seedGrace = 20 * time.Millisecond
 )
+
+const opConnect = "connect to"
 
 // Options are what a connection needs beside the profile.
 type Options struct {
@@ -74,7 +77,10 @@ type Conn struct {
 	// Seeds tells how each configured address answered the first dial, in order.
 	Seeds []Seed
 
-	opts []kgo.Opt
+	opts   []kgo.Opt
+	secure *tls.Config // nil without TLS
+	dial   dialFunc    // below TLS
+	up     []string    // addresses that answered
 }
 
 // Seed is a configured address and what became of the first dial.
@@ -92,7 +98,7 @@ func Open(ctx context.Context, p Profile, o Options) (*Conn, error) {
 		return nil, err
 	}
 	p.Brokers = slices.Clone(p.Brokers)
-	opts, dial, err := clientOpts(ctx, &p, o)
+	opts, dial, secure, err := clientOpts(ctx, &p, o)
 	if err != nil {
 		return nil, err
 	}
@@ -110,16 +116,16 @@ func Open(ctx context.Context, p Profile, o Options) (*Conn, error) {
 	opts = append(opts, o.Client...)
 	cl, err := kgo.NewClient(opts...)
 	if err != nil {
-		return nil, &Error{Class: Misconfigured, Op: "connect", Subject: subjectOf(up), Err: err}
+		return nil, &Error{Class: Misconfigured, Op: opConnect, What: subjectOf(up), Err: err}
 	}
-	c := &Conn{Profile: p, Client: cl, Admin: kadm.NewClient(cl), Seeds: seeds, opts: opts}
+	c := &Conn{Profile: p, Client: cl, Admin: kadm.NewClient(cl), Seeds: seeds, opts: opts, secure: secure, dial: dial, up: up}
 	if err := c.hello(ctx); err != nil {
 		cl.Close()
 		return nil, firstError(ctx, &p, subjectOf(up), err)
 	}
 	if p.ClusterID != "" && p.ClusterID != c.ClusterID {
 		cl.Close()
-		return nil, misconfigured("connect", subjectOf(up), "check the brokers, or correct cluster_id in "+cmp.Or(p.Source, "the profile"),
+		return nil, misconfigured(opConnect, subjectOf(up), "check the brokers, or correct cluster_id in "+cmp.Or(p.Source, "the profile"),
 			"the cluster's id is %s, and %s is pinned", orUnknown(c.ClusterID), p.ClusterID)
 	}
 	return c, nil
@@ -190,17 +196,19 @@ func (c *Conn) readHello(resp *kmsg.MetadataResponse) {
 
 type dialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
 
-// clientOpts turns a profile into client options, and into the dialler below TLS.
-func clientOpts(ctx context.Context, p *Profile, o Options) ([]kgo.Opt, dialFunc, error) {
+// clientOpts turns a profile into client options, the dialler below TLS, and the TLS
+// settings, which are nil without TLS.
+func clientOpts(ctx context.Context, p *Profile, o Options) ([]kgo.Opt, dialFunc, *tls.Config, error) {
+	var cfg *tls.Config
 	dial := o.Dial
 	if dial == nil {
 		dial = (&net.Dialer{Timeout: dialTimeout}).DialContext
 	}
 	secured := dial
 	if p.UsesTLS() {
-		cfg, err := tlsConfig(ctx, &p.TLS, o.Getenv)
-		if err != nil {
-			return nil, nil, err
+		var err error
+		if cfg, err = tlsConfig(ctx, &p.TLS, o.Getenv); err != nil {
+			return nil, nil, nil, err
 		}
 		secured = overTLS(dial, cfg)
 	}
@@ -217,7 +225,7 @@ func clientOpts(ctx context.Context, p *Profile, o Options) ([]kgo.Opt, dialFunc
 	if p.UsesSASL() {
 		m, err := saslMechanism(ctx, &p.SASL, o)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		opts = append(opts, kgo.SASL(m))
 	}
@@ -227,7 +235,7 @@ func clientOpts(ctx context.Context, p *Profile, o Options) ([]kgo.Opt, dialFunc
 	if o.Logger != nil && o.Logger.Enabled(ctx, slog.LevelDebug) {
 		opts = append(opts, kgo.WithLogger(kslog.New(o.Logger)))
 	}
-	return opts, dial, nil
+	return opts, dial, cfg, nil
 }
 
 // softwareVersion fits a version into what KIP-511 lets a client call itself.
@@ -314,15 +322,15 @@ func unreachable(ctx context.Context, p *Profile, seeds []Seed) error {
 	if p.Source != "" {
 		hint = "the address comes from " + p.Source + ": " + hint
 	}
-	return &Error{Class: class, Op: "connect", Subject: subjectOf(p.Brokers), Err: errors.New(strings.Join(reasons, "; ")), Remedy: hint}
+	return &Error{Class: class, Op: opConnect, What: subjectOf(p.Brokers), Err: errors.New(strings.Join(reasons, "; ")), Remedy: hint}
 }
 
 func subjectOf(addresses []string) string {
 	const most = 4
 	if len(addresses) > most {
-		return fmt.Sprintf("to %s and %d more", strings.Join(addresses[:most], ", "), len(addresses)-most)
+		return fmt.Sprintf("%s and %d more", strings.Join(addresses[:most], ", "), len(addresses)-most)
 	}
-	return "to " + strings.Join(addresses, ", ")
+	return strings.Join(addresses, ", ")
 }
 
 func orUnknown(s string) string { return cmp.Or(s, "not told by the broker") }

@@ -54,18 +54,18 @@ func (c Class) String() string {
 }
 
 // Error is a failure of the cluster or of the way to it: what was tried (Op), on
-// what (Subject), what came back (Err) and what to do next (Remedy).
+// what (What), what came back (Err) and what to do next (Remedy).
 type Error struct {
-	Class   Class
-	Op      string // what was tried, such as "create topic"
-	Subject string // on what, such as the topic's name or the broker's address
-	Err     error  // what came back; its text never holds a secret
-	Remedy  string // the hint: one imperative sentence, or empty
+	Class  Class
+	Op     string // what was tried, such as "create topic"
+	What   string // on what, such as the topic's name or the broker's address
+	Err    error  // what came back; its text never holds a secret
+	Remedy string // the hint: one imperative sentence, or empty
 }
 
 func (e *Error) Error() string {
 	var parts []string
-	if head := strings.TrimSpace(e.Op + " " + e.Subject); head != "" {
+	if head := strings.TrimSpace(e.Op + " " + e.What); head != "" {
 		parts = append(parts, head)
 	}
 	if e.Err != nil {
@@ -82,11 +82,14 @@ func (e *Error) Unwrap() error { return e.Err }
 // Hint says what to do next, or nothing.
 func (e *Error) Hint() string { return e.Remedy }
 
+// Subject names what it happened to; it may be empty.
+func (e *Error) Subject() string { return e.What }
+
 // Code is the stable word for the class: failed, unauthenticated, unauthorized,
 // misconfigured, unreachable, timeout, not_found, read_only.
 func (e *Error) Code() string { return e.Class.String() }
 
 // misconfigured makes the error for settings that can never work.
 func misconfigured(op, subject, hint, format string, args ...any) *Error {
-	return &Error{Class: Misconfigured, Op: op, Subject: subject, Err: fmt.Errorf(format, args...), Remedy: hint}
+	return &Error{Class: Misconfigured, Op: op, What: subject, Err: fmt.Errorf(format, args...), Remedy: hint}
 }

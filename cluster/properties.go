@@ -31,7 +31,7 @@ type entry struct {
 func ReadProperties(r io.Reader, path string) (p Profile, warnings []string, err error) {
 	entries, err := scanProperties(r)
 	if err != nil {
-		return Profile{}, nil, &Error{Class: Misconfigured, Op: "read", Subject: path, Err: err}
+		return Profile{}, nil, &Error{Class: Misconfigured, Op: "read", What: path, Err: err}
 	}
 	pr := propertiesReader{path: path, set: map[string]entry{}}
 	pr.p.Source = path

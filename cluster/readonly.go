@@ -50,7 +50,7 @@ func isKeyRefused(err error) bool { return strings.Contains(err.Error(), errKeyR
 
 func readOnlyError(op, subject string) *Error {
 	return &Error{
-		Class: Refused, Op: op, Subject: subject,
+		Class: Refused, Op: op, What: subject,
 		Err:    errors.New("the profile is read-only, so the request was not sent"),
 		Remedy: "use a profile without read_only to write",
 	}

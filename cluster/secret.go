@@ -146,7 +146,7 @@ func (s Secret) Resolve(ctx context.Context, getenv func(string) (string, bool))
 	case secretFile:
 		b, err := readBounded(s.ref(), maxSecret)
 		if err != nil {
-			return "", &Error{Class: Misconfigured, Op: "read secret", Subject: "file " + s.ref(), Err: bareIO(err), Remedy: "check the path and its rights"}
+			return "", &Error{Class: Misconfigured, Op: "read secret", What: "file " + s.ref(), Err: bareIO(err), Remedy: "check the path and its rights"}
 		}
 		return nonEmpty(b, "file "+s.ref())
 	case secretCommand:
@@ -169,9 +169,9 @@ func (s Secret) run(ctx context.Context) (string, error) {
 			err = fmt.Errorf("more than %d bytes of output", maxSecret)
 		}
 		if ctx.Err() != nil {
-			return "", &Error{Class: TimedOut, Op: "read secret", Subject: "from its command", Err: ctx.Err(), Remedy: hint}
+			return "", &Error{Class: TimedOut, Op: "read secret", What: "from its command", Err: ctx.Err(), Remedy: hint}
 		}
-		return "", &Error{Class: Misconfigured, Op: "read secret", Subject: "from its command", Err: err, Remedy: hint}
+		return "", &Error{Class: Misconfigured, Op: "read secret", What: "from its command", Err: err, Remedy: hint}
 	}
 	return nonEmpty(out.buf, "from its command")
 }

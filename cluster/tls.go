@@ -112,7 +112,7 @@ func authorities(ctx context.Context, t *TLS, getenv func(string) (string, bool)
 	if data == nil {
 		var err error
 		if data, err = readBounded(subject, maxStore); err != nil {
-			return nil, &Error{Class: Misconfigured, Op: opTLS, Subject: subject, Err: bareIO(err), Remedy: "check the path and its rights"}
+			return nil, &Error{Class: Misconfigured, Op: opTLS, What: subject, Err: bareIO(err), Remedy: "check the path and its rights"}
 		}
 	}
 	pw, err := password.Resolve(ctx, getenv)
@@ -131,7 +131,7 @@ func authorities(ctx context.Context, t *TLS, getenv func(string) (string, bool)
 		err = errors.New("neither PEM, PKCS12 nor JKS")
 	}
 	if err != nil {
-		return nil, &Error{Class: Misconfigured, Op: opTLS, Subject: subject, Err: err}
+		return nil, &Error{Class: Misconfigured, Op: opTLS, What: subject, Err: err}
 	}
 	if len(certs) == 0 {
 		return nil, misconfigured(opTLS, subject, "it must hold the certificate of the authority that signed the brokers' ones", "it holds no trusted certificate")
@@ -161,7 +161,7 @@ func clientCertificates(ctx context.Context, t *TLS, getenv func(string) (string
 	read := func(file string) ([]byte, error) {
 		b, err := readBounded(file, maxStore)
 		if err != nil {
-			return nil, &Error{Class: Misconfigured, Op: opTLS, Subject: file, Err: bareIO(err), Remedy: "check the path and its rights"}
+			return nil, &Error{Class: Misconfigured, Op: opTLS, What: file, Err: bareIO(err), Remedy: "check the path and its rights"}
 		}
 		return b, nil
 	}
@@ -202,7 +202,7 @@ func clientCertificates(ctx context.Context, t *TLS, getenv func(string) (string
 		err = errors.New("it holds no private key with a certificate")
 	}
 	if err != nil {
-		return nil, &Error{Class: Misconfigured, Op: opTLS, Subject: t.Keystore.File, Err: err}
+		return nil, &Error{Class: Misconfigured, Op: opTLS, What: t.Keystore.File, Err: err}
 	}
 	return certs, nil
 }
@@ -253,11 +253,11 @@ func pemCertificates(b []byte) ([]*x509.Certificate, error) {
 func onePair(cert, key []byte, password, subject string) ([]tls.Certificate, error) {
 	key, err := plainKey(key, password)
 	if err != nil {
-		return nil, &Error{Class: Misconfigured, Op: opTLS, Subject: subject, Err: err}
+		return nil, &Error{Class: Misconfigured, Op: opTLS, What: subject, Err: err}
 	}
 	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
-		return nil, &Error{Class: Misconfigured, Op: opTLS, Subject: subject, Err: errors.New(strings.TrimPrefix(err.Error(), "tls: ")), Remedy: "certificate and key must be PEM and belong together"}
+		return nil, &Error{Class: Misconfigured, Op: opTLS, What: subject, Err: errors.New(strings.TrimPrefix(err.Error(), "tls: ")), Remedy: "certificate and key must be PEM and belong together"}
 	}
 	return []tls.Certificate{pair}, nil
 }

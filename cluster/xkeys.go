@@ -191,7 +191,7 @@ func ApplyX(p *Profile, key, value string) error {
 			return nil
 		}
 		if err := prop.set(p, strings.TrimSpace(value)); err != nil {
-			return &Error{Class: Misconfigured, Op: "set", Subject: "-X " + key, Err: err, Remedy: "values: " + prop.Values}
+			return &Error{Class: Misconfigured, Op: "set", What: "-X " + key, Err: err, Remedy: "values: " + prop.Values}
 		}
 		return nil
 	}

@@ -22,6 +22,7 @@ var exitCodes = map[commands.Code]int{
 	commands.RefusedCode:     2,
 	commands.CatalogCode:     2,
 	commands.Misconfigured:   2,
+	commands.ReadOnly:        2,
 	commands.GateCode:        3,
 	commands.PartialCode:     4,
 	commands.Unauthenticated: 5,

@@ -63,7 +63,6 @@ const (
 // Tree returns the commands below the root.
 func Tree(d *Deps) []*cobra.Command {
 	return []*cobra.Command{
-		newDLT(d),
 		newProfile(d),
 		newConfig(d),
 		newVersion(d),

@@ -16,6 +16,8 @@ const (
 	RefusedCode     Code = "refused"         // 2: no confirmation was given, the plan is on stdout
 	CatalogCode     Code = "catalog"         // 2: the catalog has load errors, the report is on stdout
 	Misconfigured   Code = "misconfigured"   // 2: the connection can never work this way
+	ReadOnly        Code = "read_only"       // 2: the profile refuses writes
+	NotFound        Code = "not_found"       // 1
 	GateCode        Code = "gate"            // 3: told in the report
 	PartialCode     Code = "partial"         // 4: told in the report
 	Unauthenticated Code = "unauthenticated" // 5

@@ -233,7 +233,7 @@ func (k *call) produce() error {
 			}
 			r.Topic = args[0]
 			if r.Partition < 0 {
-				r.Partition = int32(partition)
+				r.Partition = int32(partition) //nolint:gosec // a test's number
 			}
 			all = append(all, r)
 		}
