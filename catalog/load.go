@@ -382,9 +382,7 @@ func (c *Catalog) finish(l *loader) {
 	c.Files = l.st.fileNames()
 	all := l.fs
 	for _, d := range l.docs {
-		if d.app != nil {
-			all = append(all, d.fs...)
-		}
+		all = append(all, d.fs...)
 	}
 	for i := range all {
 		if all[i].Owner == "" {
@@ -409,6 +407,11 @@ func (c *Catalog) block() {
 	for _, f := range c.Findings {
 		if f.Subject.Kind == "topic" && slices.Contains(blocking[:], f.Rule) {
 			c.blocked[f.Subject.Name] = append(c.blocked[f.Subject.Name], f)
+			if f.Rule == "topic/collision" {
+				for _, r := range f.Related {
+					c.blocked[r.Message] = append(c.blocked[r.Message], f)
+				}
+			}
 		}
 	}
 }

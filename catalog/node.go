@@ -97,6 +97,9 @@ func (n *Node) root() *Node {
 }
 
 func (n *Node) fileName() string {
+	if n == nil {
+		return ""
+	}
 	if f := n.root().file; f != nil {
 		return f.name
 	}

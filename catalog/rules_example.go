@@ -1,0 +1,177 @@
+package catalog
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/weirhq/weir/finding"
+)
+
+// examples checks the examples of a message against its payload and headers.
+func (v *documentCheck) examples(m *Message) {
+	for _, e := range m.node.Get("examples").Children() {
+		if e.Kind != Map {
+			continue
+		}
+		for _, part := range [...]struct {
+			key string
+			s   *Schema
+		}{{"payload", m.Payload}, {"headers", m.Headers}} {
+			value := e.Get(part.key)
+			if value == nil || part.s == nil || part.s.node == nil || part.s.Format != FormatJSON {
+				continue
+			}
+			what := "example"
+			if name := e.Get("name").Text(); name != "" {
+				what += " " + quote(name)
+			}
+			v.instance(part.s.node, value, what+" of message "+m.ID, "its "+part.key, e, subjectOf("message", m.ID), v.d.file.major == 2)
+		}
+	}
+}
+
+// instance reports when a value does not match the schema it stands for. The walk of
+// this package finds the causes; the JSON Schema library has the last word, so that
+// nothing is called wrong that the library accepts.
+func (v *documentCheck) instance(schema, value *Node, what, against string, at *Node, sub finding.Subject, strict bool) {
+	c := &checker{st: v.l.st, seen: map[walked]bool{}}
+	is := c.check(v.payloadEnv().at(schema), value)
+	if len(is) == 0 && !c.unsure {
+		return
+	}
+	if !v.refused(schema, value) {
+		return
+	}
+	f := newFinding("schema/example-invalid", at, sub, what+" does not match "+against, "correct the example, or the schema")
+	f.Severity = finding.Warning
+	if strict {
+		f.Severity = finding.Error
+	}
+	if len(is) > 0 {
+		f.Message += ": " + is[0].msg
+		f.Position = is[0].position()
+		for _, more := range is[1:] {
+			f.Details = append(f.Details, finding.Detail{Label: "also", Text: more.position().String() + ": " + more.msg})
+			if len(f.Details) == 10 {
+				break
+			}
+		}
+	}
+	v.d.fs = append(v.d.fs, f)
+}
+
+// refused asks the library. A schema that it cannot compile refuses nothing: the
+// checks of compatibility report on such a schema.
+func (v *documentCheck) refused(schema, value *Node) bool {
+	text := newBundle(v.l.st, schema).write()
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		return false
+	}
+	c := jsonschema.NewCompiler()
+	c.DefaultDraft(jsonschema.Draft7)
+	c.UseLoader(noLoader{})
+	if err := c.AddResource("weir:schema", doc); err != nil {
+		return false
+	}
+	s, err := c.Compile("weir:schema")
+	if err != nil {
+		return false
+	}
+	inst, err := jsonschema.UnmarshalJSON(bytes.NewReader(value.JSON()))
+	if err != nil {
+		return false
+	}
+	return s.Validate(inst) != nil
+}
+
+type noLoader struct{}
+
+func (noLoader) Load(url string) (any, error) {
+	return nil, fmt.Errorf("load %s: %w", url, errors.ErrUnsupported)
+}
+
+// schemas checks the defaults and examples inside of the document's schemas.
+func (v *documentCheck) schemas() {
+	w := schemaWalk{v: v, seen: map[*Node]bool{}}
+	components := v.l.st.deref(v.d.root().Get("components"))
+	for _, s := range components.Get("schemas").Children() {
+		w.top(s)
+	}
+	for _, m := range v.messages() {
+		for _, s := range [...]*Schema{m.Payload, m.Headers} {
+			if s != nil && s.node != nil && s.Format == FormatJSON {
+				w.top(s.node)
+			}
+		}
+	}
+	for _, ch := range v.d.app.Channels {
+		for _, p := range v.l.st.deref(ch.node.Get("parameters")).Children() {
+			if s := v.l.st.deref(p).Get("schema"); s != nil {
+				w.top(s)
+			}
+		}
+	}
+}
+
+type schemaWalk struct {
+	v    *documentCheck
+	seen map[*Node]bool
+}
+
+func (w *schemaWalk) top(n *Node) {
+	if n.Get("schemaFormat") != nil && n.Get("schema") != nil {
+		if formatOf(n.Get("schemaFormat").Text()) != FormatJSON {
+			return
+		}
+		n = n.Get("schema")
+	}
+	w.walk(n, true, 0)
+}
+
+func (w *schemaWalk) walk(n *Node, top bool, depth int) {
+	if n == nil || n.Kind != Map || w.seen[n] || depth > 200 {
+		return
+	}
+	w.seen[n] = true
+	if _, ok := refOf(n); ok {
+		if t := w.v.l.st.deref(n); t != nil && t.fileName() != n.fileName() && w.v.fragment(t) {
+			w.walk(t, top, depth+1)
+		}
+		return
+	}
+	if depth == 0 || top {
+		if !w.v.sameFile(n) && !w.v.mine(n) {
+			return
+		}
+	}
+	strict := top && w.v.d.file.major == 2
+	sub := subjectAround(n)
+	if d := n.Get("default"); d != nil {
+		w.v.instance(n, d, "default", "its schema", d, sub, strict)
+	}
+	if e := n.Get("examples"); e != nil && e.Kind == List {
+		for _, x := range e.kids {
+			w.v.instance(n, x, "example", "its schema", x, sub, strict)
+		}
+	}
+	for _, k := range n.kids {
+		switch {
+		case schemaNames[k.Key]:
+			for _, p := range k.kids {
+				w.walk(p, false, depth+1)
+			}
+		case dataKeys[k.Key], strings.HasPrefix(k.Key, "x-"):
+		case k.Kind == List:
+			for _, p := range k.kids {
+				w.walk(p, false, depth+1)
+			}
+		default:
+			w.walk(k, false, depth+1)
+		}
+	}
+}
