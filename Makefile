@@ -6,7 +6,7 @@ NODES   ?= 1
 VERSION ?= 4.3.1
 export PATH := $(BIN):$(PATH)
 
-.PHONY: test lint kafka-up kafka-down test-kafka bench fuzz docs snapshot tools
+.PHONY: test lint kafka-up kafka-down kafka-registry-up kafka-registry-down test-kafka bench fuzz docs snapshot tools
 
 test: ## everything that needs only Go
 	$(GO) test ./...
@@ -22,8 +22,14 @@ kafka-up: ## a real Apache Kafka: NAME= NODES=1|3 VERSION=4.3.1|3.9.1|2.8.2
 kafka-down:
 	$(GO) run ./internal/kafkatest/kafkaup down -name $(NAME)
 
+kafka-registry-up: ## an Apicurio Registry, for the registry commands
+	$(GO) run ./internal/kafkatest/kafkaup registry-up
+
+kafka-registry-down:
+	$(GO) run ./internal/kafkatest/kafkaup registry-down
+
 test-kafka: ## the scripts against the Kafka that kafka-up started
-	. ./.kafka/$(NAME)/env && $(GO) test -count=1 ./cmd/... ./internal/kafkatest/... ./demo/...
+	@test -e .kafka/registry/env && . ./.kafka/registry/env; . ./.kafka/$(NAME)/env && $(GO) test -count=1 ./cmd/... ./internal/kafkatest/... ./demo/...
 
 bench: ## benchmarks of every promise, written to docs/benchmarks.md
 	$(GO) test -run '^$$' -bench . -benchmem ./... | tee bench.out

@@ -63,6 +63,7 @@ const (
 // Tree returns the commands below the root.
 func Tree(d *Deps) []*cobra.Command {
 	return []*cobra.Command{
+		newDLT(d),
 		newProfile(d),
 		newConfig(d),
 		newVersion(d),

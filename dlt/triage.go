@@ -312,15 +312,13 @@ func (s *sketch) count() (n int64, estimated bool) {
 
 // Inspection is the result of a triage: the JSON of `dlt inspect`.
 type Inspection struct {
-	Kind          string       `json:"kind"`
-	SchemaVersion int          `json:"schema_version"`
-	Topic         string       `json:"topic"`
-	Stored        int64        `json:"stored"`
-	Unresolved    *int64       `json:"unresolved"` // nil where no journal tells
-	PayloadBytes  int64        `json:"payload_bytes"`
-	Ranges        []Range      `json:"ranges"`
-	Causes        []CauseGroup `json:"causes"`
-	Notes         []string     `json:"notes"`
+	Topic        string       `json:"topic"`
+	Stored       int64        `json:"stored"`
+	Unresolved   *int64       `json:"unresolved"` // nil where no journal tells
+	PayloadBytes int64        `json:"payload_bytes"`
+	Ranges       []Range      `json:"ranges"`
+	Causes       []CauseGroup `json:"causes"`
+	Notes        []string     `json:"notes"`
 }
 
 // CauseGroup is the records that died of one cause.
@@ -356,7 +354,7 @@ type OriginCount struct {
 
 // Result returns the groups, the largest first.
 func (t *Triage) Result() *Inspection {
-	out := &Inspection{Kind: "dlt_inspection", SchemaVersion: 1, Stored: t.total, PayloadBytes: t.bytes, Causes: []CauseGroup{}, Ranges: []Range{}, Notes: []string{}}
+	out := &Inspection{Stored: t.total, PayloadBytes: t.bytes, Causes: []CauseGroup{}, Ranges: []Range{}, Notes: []string{}}
 	list := t.list
 	if t.other != nil {
 		list = append(slices.Clone(list), t.other)

@@ -100,11 +100,11 @@ func (c *guardedConn) next() error {
 	if _, err := io.ReadFull(c.Conn, c.header[:]); err != nil {
 		return err
 	}
-	size := int32(binary.BigEndian.Uint32(c.header[:4])) //nolint:gosec // the wire carries a signed number in these bytes
+	size := int32(binary.BigEndian.Uint32(c.header[:4]))
 	r := request{
-		key:         int16(binary.BigEndian.Uint16(c.header[4:])), //nolint:gosec // as above
-		version:     int16(binary.BigEndian.Uint16(c.header[6:])), //nolint:gosec // as above
-		correlation: int32(binary.BigEndian.Uint32(c.header[8:])), //nolint:gosec // as above
+		key:         int16(binary.BigEndian.Uint16(c.header[4:])),
+		version:     int16(binary.BigEndian.Uint16(c.header[6:])),
+		correlation: int32(binary.BigEndian.Uint32(c.header[8:])),
 		open:        true,
 	}
 	if size < minRequestBytes || size > maxRequestBytes || kmsg.RequestForKey(r.key) == nil {
@@ -140,7 +140,7 @@ func (c *guardedConn) take(frame []byte) request {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := c.pending
-	if !r.open || len(frame) < 8 || int32(binary.BigEndian.Uint32(frame[4:])) != r.correlation { //nolint:gosec // signed on the wire
+	if !r.open || len(frame) < 8 || int32(binary.BigEndian.Uint32(frame[4:])) != r.correlation {
 		return request{}
 	}
 	c.pending = request{}
@@ -193,8 +193,8 @@ func frame(correlation int32, resp kmsg.Response) []byte {
 		b = append(b, 0)
 	}
 	b = resp.AppendTo(b)
-	binary.BigEndian.PutUint32(b[:4], uint32(len(b)-4))     //nolint:gosec // far below 4 GiB
-	binary.BigEndian.PutUint32(b[4:8], uint32(correlation)) //nolint:gosec // the same bits
+	binary.BigEndian.PutUint32(b[:4], uint32(len(b)-4))
+	binary.BigEndian.PutUint32(b[4:8], uint32(correlation))
 	return b
 }
 

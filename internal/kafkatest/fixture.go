@@ -104,7 +104,7 @@ func (c *Cluster) createTopic(name string, partitions, replication int, configs 
 		}
 		set[k] = &v
 	}
-	r, err := adm.CreateTopic(ctx, int32(partitions), int16(replication), set, name) //nolint:gosec // test sizes
+	r, err := adm.CreateTopic(ctx, int32(partitions), int16(replication), set, name)
 	if err != nil {
 		return fmt.Errorf("create topic %s: %w (%s)", name, err, r.ErrMessage)
 	}

@@ -30,16 +30,16 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"github.com/weirhq/weir/demo/broker"
+	"github.com/weirhq/weir/internal/kafkatest/account"
 	"github.com/weirhq/weir/internal/kafkatest/testcert"
 )
 
-// The accounts of every test cluster, embedded or real, in every mechanism.
-// Admin may do everything, Alice nothing until a test grants it.
+// The accounts of every test cluster; see package account.
 const (
-	Admin         = "admin"
-	AdminPassword = "admin-secret"
-	Alice         = "alice"
-	AlicePassword = "alice-secret"
+	Admin         = account.Admin
+	AdminPassword = account.AdminPassword
+	Alice         = account.Alice
+	AlicePassword = account.AlicePassword
 )
 
 // Listener is one of the ways into a test cluster.

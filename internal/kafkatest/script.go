@@ -233,7 +233,7 @@ func (k *call) produce() error {
 			}
 			r.Topic = args[0]
 			if r.Partition < 0 {
-				r.Partition = int32(partition) //nolint:gosec // a test's number
+				r.Partition = int32(partition)
 			}
 			all = append(all, r)
 		}

@@ -1,0 +1,65 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/weirhq/weir/dlt"
+)
+
+func newDLT(d *Deps) *cobra.Command {
+	return noun("dlt", "Read dead letters and put them back exactly once", Recover, []string{"dlts"},
+		newDLTInspect(d), newDLTShow(d))
+}
+
+// dltDecoder knows the built-in dialects and those of weir.yaml.
+func (d *Deps) dltDecoder() (*dlt.Decoder, error) {
+	cfg, err := d.Config()
+	if err != nil {
+		return nil, err
+	}
+	var profiles []dlt.Profile
+	if node := cfg.Project.DLT.Dialects; node.Kind != 0 {
+		if err := node.Decode(&profiles); err != nil {
+			return nil, usage("see weir help config", "read %s:%d: dlt.dialects: %v", cfg.Project.Path, node.Line, err)
+		}
+	}
+	dec, err := dlt.NewDecoder(d.Now, profiles...)
+	if err != nil {
+		return nil, usage("dlt.dialects in weir.yaml", "%v", err)
+	}
+	return dec, nil
+}
+
+// openArchive opens an NDJSON archive; "-" is standard input.
+func (d *Deps) openArchive(path string) (io.ReadCloser, error) {
+	if path == "-" {
+		return io.NopCloser(d.Out.In()), nil
+	}
+	f, err := os.Open(path) // #nosec G304 -- the user names the file
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, usage("write one with weir dlt export", "read archive %s: there is no such file", path)
+	}
+	if err != nil {
+		return nil, failed(path, "", "read archive: %w", err)
+	}
+	return f, nil
+}
+
+// dltConn is the cluster as package dlt wants it.
+func (d *Deps) dltConn(ctx context.Context, events func(dlt.Event)) (*dlt.Conn, error) {
+	conn, err := d.Cluster(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &dlt.Conn{
+		Admin: conn.Admin, Now: d.Now, Events: events,
+		Client: func(opts ...kgo.Opt) (*kgo.Client, error) { return conn.NewClient(opts...) },
+	}, nil
+}

@@ -1,0 +1,146 @@
+package commands
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/weirhq/weir/cluster"
+	"github.com/weirhq/weir/dlt"
+	"github.com/weirhq/weir/internal/term"
+)
+
+type dltShowOptions struct {
+	topic     string
+	partition int32
+	offset    int64
+	from      string
+	format    term.Format
+}
+
+func newDLTShow(d *Deps) *cobra.Command {
+	o := &dltShowOptions{}
+	c := &cobra.Command{
+		Use:   "show [TOPIC PARTITION@OFFSET]",
+		Short: "Show one dead letter whole",
+		Long: doc(`
+			Show one dead letter: where it came from, why and how often it died, its headers and its payload.
+			With --from the records of an archive are shown instead, all of them, in order, without a cluster.
+			Nothing is written. What a record does not tell is unknown (null), never zero.`),
+		Example: doc(`
+			# The third record of partition 0
+			$ weir dlt show orders-dlt 0@2
+
+			# Everything an archive tells, one JSON line a record
+			$ weir dlt show --from letters.ndjson -o json`),
+		Annotations: map[string]string{Next: "weir dlt plan TOPIC --offsets P:A-B --out plan.json"},
+		Args: func(c *cobra.Command, args []string) error {
+			if o.from != "" {
+				return none(c, args)
+			}
+			return exactly("TOPIC", "PARTITION@OFFSET")(c, args)
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			if o.from != "" {
+				return runDLTShowFrom(d, o)
+			}
+			o.topic = args[0]
+			if err := o.parse(args[1]); err != nil {
+				return err
+			}
+			return runDLTShow(c.Context(), d, o)
+		},
+	}
+	flagFormat(c, &o.format, term.TextFormat, term.JSON)
+	c.Flags().StringVar(&o.from, "from", "", "read this archive instead of a cluster; - is standard input")
+	return c
+}
+
+func (o *dltShowOptions) parse(at string) error {
+	p, off, ok := strings.Cut(at, "@")
+	partition, err1 := strconv.ParseInt(p, 10, 32)
+	offset, err2 := strconv.ParseInt(off, 10, 64)
+	if !ok || err1 != nil || err2 != nil || partition < 0 || offset < 0 {
+		return usage("write it as 0@42", "%q is not PARTITION@OFFSET", at)
+	}
+	o.partition, o.offset = int32(partition), offset
+	return nil
+}
+
+func runDLTShowFrom(d *Deps, o *dltShowOptions) error {
+	dec, err := d.dltDecoder()
+	if err != nil {
+		return err
+	}
+	f, err := d.openArchive(o.from)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	reader, line := dlt.NewReader(dec), d.Out.Lines()
+	for rec, err := range dlt.ReadArchive(f, o.from) {
+		if err != nil {
+			return usage("", "%v", err)
+		}
+		shown := reader.Show(rec)
+		if o.format == term.JSON {
+			err = line(shown)
+		} else {
+			err = d.Out.Print(func(p *term.Page) { viewDeadLetter(p, shown); p.Line("") })
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func runDLTShow(ctx context.Context, d *Deps, o *dltShowOptions) error {
+	dec, err := d.dltDecoder()
+	if err != nil {
+		return err
+	}
+	conn, err := d.dltConn(ctx, nil)
+	if err != nil {
+		return err
+	}
+	spans, err := conn.Spans(ctx, o.topic)
+	if err != nil {
+		return cluster.Classify("read dead letter", o.topic, err)
+	}
+	var found *dlt.Record
+	for _, s := range spans {
+		if s.Partition != o.partition {
+			continue
+		}
+		if o.offset < s.Start {
+			return failed(o.topic, "retention or a purge removed it", "%s@%s is gone: partition %d begins at offset %d", o.topic, at(o), s.Partition, s.Start)
+		}
+		if o.offset >= s.Stable {
+			return failed(o.topic, "", "%s@%s is not there (yet): partition %d ends at offset %d", o.topic, at(o), s.Partition, s.Stable)
+		}
+		err := conn.ReadRanges(ctx, o.topic, []dlt.Range{{Partition: o.partition, Start: o.offset, End: o.offset + 1}}, func(k *kgo.Record) error {
+			found = dlt.FromKafka(k)
+			return nil
+		})
+		if err != nil {
+			return cluster.Classify("read dead letter", o.topic, err)
+		}
+		if found == nil {
+			return failed(o.topic, "", "%s@%s holds no record: it is a transaction's marker, aborted, or compacted away", o.topic, at(o))
+		}
+		shown := dlt.NewReader(dec).Show(found)
+		if o.format == term.JSON {
+			return d.Out.Lines()(shown)
+		}
+		return d.Out.Print(func(p *term.Page) { viewDeadLetter(p, shown) })
+	}
+	return failed(o.topic, "", "%s has no partition %d: it has %d", o.topic, o.partition, len(spans))
+}
+
+func at(o *dltShowOptions) string {
+	return strconv.Itoa(int(o.partition)) + "@" + strconv.FormatInt(o.offset, 10)
+}
