@@ -1,0 +1,398 @@
+package source
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Repo is a git repository, read through the installed git.
+type Repo struct {
+	// Top is the top folder of the work tree, absolute.
+	Top string
+	// Shallow is true when history was cut (a CI checkout with a fetch depth).
+	Shallow bool
+
+	mu    sync.Mutex
+	batch *batch
+}
+
+// RefError is a commit that cannot be read.
+type RefError struct {
+	Ref     string
+	Shallow bool
+	Reason  string
+}
+
+func (e *RefError) Error() string { return fmt.Sprintf("read git:%s: %s", e.Ref, e.Reason) }
+
+// Code is the class of the failure.
+func (*RefError) Code() string { return "usage" }
+
+// Hint says how to get the missing commit.
+func (e *RefError) Hint() string {
+	if e.Shallow {
+		return "the clone is shallow: fetch the whole history (actions/checkout with fetch-depth: 0, GitLab with GIT_DEPTH: 0, or git fetch --unshallow)"
+	}
+	return "name a commit, branch or tag that is here; git fetch gets a branch of the remote"
+}
+
+// OpenRepo finds the repository that holds dir.
+func OpenRepo(ctx context.Context, dir string) (*Repo, error) {
+	out, err := git(ctx, dir, "rev-parse", "--show-toplevel", "--is-shallow-repository")
+	if err != nil {
+		return nil, &RefError{Ref: "", Reason: err.Error()}
+	}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if len(lines) != 2 {
+		return nil, &RefError{Reason: "git gave an unexpected answer"}
+	}
+	return &Repo{Top: lines[0], Shallow: lines[1] == "true"}, nil
+}
+
+// Commit resolves a branch, tag or commit to the full id of a commit.
+func (r *Repo) Commit(ctx context.Context, ref string) (string, error) {
+	out, err := git(ctx, r.Top, "rev-parse", "--verify", "--quiet", "--end-of-options", ref+"^{commit}")
+	if err != nil {
+		return "", &RefError{Ref: ref, Shallow: r.Shallow, Reason: "there is no such commit here"}
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// MergeBase returns the best common ancestor of HEAD and a ref: what a pull request
+// is compared with.
+func (r *Repo) MergeBase(ctx context.Context, ref string) (string, error) {
+	base, err := r.Commit(ctx, ref)
+	if err != nil {
+		return "", err
+	}
+	out, err := git(ctx, r.Top, "merge-base", base, "HEAD")
+	if err != nil {
+		return "", &RefError{Ref: ref + "...", Shallow: r.Shallow, Reason: "HEAD and " + ref + " have no common ancestor here"}
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// History lists first-parent commits from commit backwards that changed one of the
+// paths (relative to the top), newest first, at most limit. truncated says that there
+// are more, or that a shallow clone ends before the history does.
+func (r *Repo) History(ctx context.Context, commit string, limit int, paths ...string) (commits []string, truncated bool, err error) {
+	args := []string{"log", "--first-parent", "--format=%H", "-n", strconv.Itoa(limit + 1), "--end-of-options", commit, "--"}
+	for _, p := range paths {
+		args = append(args, ":(top,literal)"+p)
+	}
+	out, err := git(ctx, r.Top, args...)
+	if err != nil {
+		return nil, false, &RefError{Ref: commit, Shallow: r.Shallow, Reason: err.Error()}
+	}
+	commits = strings.Fields(string(out))
+	if len(commits) > limit {
+		return commits[:limit], true, nil
+	}
+	return commits, r.Shallow, nil
+}
+
+// Tree returns the files of a commit below sub (slash-separated, "." for the top).
+func (r *Repo) Tree(ctx context.Context, commit, sub string) (*Tree, error) {
+	sub = path.Clean(sub)
+	args := []string{"ls-tree", "-r", "-l", "-z", "--full-tree", "--end-of-options", commit}
+	if sub != "." {
+		args = append(args, "--", sub+"/")
+	}
+	out, err := git(ctx, r.Top, args...)
+	if err != nil {
+		return nil, &RefError{Ref: commit, Shallow: r.Shallow, Reason: err.Error()}
+	}
+	g := &gitFS{ctx: ctx, repo: r, files: map[string]object{}, dirs: map[string][]string{".": nil}}
+	for entry := range strings.SplitSeq(string(out), "\x00") {
+		meta, name, ok := strings.Cut(entry, "\t")
+		if !ok {
+			continue
+		}
+		f := strings.Fields(meta)
+		// Regular files only: links (120000) could leave the root, modules have no content.
+		if len(f) != 4 || !strings.HasPrefix(f[0], "100") {
+			continue
+		}
+		size, err := strconv.ParseInt(f[3], 10, 64)
+		if err != nil {
+			continue
+		}
+		if sub != "." {
+			if name, ok = strings.CutPrefix(name, sub+"/"); !ok {
+				continue
+			}
+		}
+		g.add(name, object{f[2], size})
+	}
+	for d := range g.dirs {
+		slices.Sort(g.dirs[d])
+	}
+	return &Tree{FS: g, Paths: []string{"."}, Version: commit}, nil
+}
+
+// Close ends the helper process.
+func (r *Repo) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.batch == nil {
+		return nil
+	}
+	b := r.batch
+	r.batch = nil
+	return b.close()
+}
+
+// blob reads one object.
+func (r *Repo) blob(ctx context.Context, id string) ([]byte, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.batch == nil {
+		b, err := startBatch(ctx, r.Top)
+		if err != nil {
+			return nil, err
+		}
+		r.batch = b
+	}
+	data, err := r.batch.read(id)
+	if err != nil {
+		_ = r.batch.close() // its stream may be out of step
+		r.batch = nil
+	}
+	return data, err
+}
+
+// batch is a running `git cat-file --batch`.
+type batch struct {
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	out *bufio.Reader
+}
+
+func startBatch(ctx context.Context, dir string) (*batch, error) {
+	c := command(ctx, dir, "cat-file", "--batch")
+	in, err := c.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := c.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Start(); err != nil {
+		return nil, fmt.Errorf("start git: %w", err)
+	}
+	return &batch{c, in, bufio.NewReaderSize(out, 64<<10)}, nil
+}
+
+func (b *batch) read(id string) ([]byte, error) {
+	if _, err := io.WriteString(b.in, id+"\n"); err != nil {
+		return nil, fmt.Errorf("read git object %s: %w", id, err)
+	}
+	head, err := b.out.ReadString('\n')
+	if err != nil {
+		return nil, fmt.Errorf("read git object %s: %w", id, err)
+	}
+	f := strings.Fields(head)
+	if len(f) != 3 || f[1] != "blob" {
+		return nil, fmt.Errorf("read git object %s: %s", id, strings.TrimSpace(head))
+	}
+	size, err := strconv.Atoi(f[2])
+	if err != nil || size < 0 {
+		return nil, fmt.Errorf("read git object %s: size %q", id, f[2])
+	}
+	data := make([]byte, size+1) // and the line break behind it
+	if _, err := io.ReadFull(b.out, data); err != nil {
+		return nil, fmt.Errorf("read git object %s: %w", id, err)
+	}
+	return data[:size], nil
+}
+
+func (b *batch) close() error {
+	_ = b.in.Close()
+	return b.cmd.Wait()
+}
+
+func command(ctx context.Context, dir string, args ...string) *exec.Cmd {
+	// A repository is foreign text: its configuration must not start programs here,
+	// and git must never ask or take locks.
+	c := exec.CommandContext(ctx, "git", append([]string{"--no-pager", "--no-replace-objects", "-c", "core.fsmonitor=false"}, args...)...) //nolint:gosec // arguments are passed as such, refs behind --end-of-options
+	c.Dir = dir
+	c.Env = append(os.Environ(), "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C")
+	return c
+}
+
+func git(ctx context.Context, dir string, args ...string) ([]byte, error) {
+	c := command(ctx, dir, args...)
+	var out, errs bytes.Buffer
+	c.Stdout, c.Stderr = &out, &errs
+	err := c.Run()
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		return nil, errors.New("git is not installed")
+	case err != nil && errs.Len() > 0:
+		return nil, errors.New(strings.TrimPrefix(strings.TrimSpace(errs.String()), "fatal: "))
+	case err != nil:
+		return nil, fmt.Errorf("git %s: %w", args[0], err)
+	}
+	return out.Bytes(), nil
+}
+
+// gitFS is the tree of one commit.
+type gitFS struct {
+	ctx   context.Context //nolint:containedctx // fs.FS has no room for one; it lives as long as the command
+	repo  *Repo
+	files map[string]object
+	dirs  map[string][]string // path to sorted names
+}
+
+// object is a blob of the tree.
+type object struct {
+	id   string
+	size int64 // bytes
+}
+
+func (g *gitFS) add(name string, o object) {
+	g.files[name] = o
+	for {
+		dir := path.Dir(name)
+		_, known := g.dirs[dir]
+		g.dirs[dir] = append(g.dirs[dir], path.Base(name))
+		if known || dir == "." {
+			return
+		}
+		name = dir
+	}
+}
+
+// BlobID returns git's id of a file's content, so that equal content on two sides
+// can be read once.
+func (g *gitFS) BlobID(name string) (string, bool) {
+	o, ok := g.files[name]
+	return o.id, ok
+}
+
+// Open implements fs.FS.
+func (g *gitFS) Open(name string) (fs.File, error) {
+	if !fs.ValidPath(name) {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
+	}
+	if _, ok := g.dirs[name]; ok {
+		return &gitDir{g: g, name: name}, nil
+	}
+	data, err := g.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	return &gitFile{info: gitInfo{name: path.Base(name), size: int64(len(data))}, Reader: bytes.NewReader(data)}, nil
+}
+
+// ReadFile implements fs.ReadFileFS.
+func (g *gitFS) ReadFile(name string) ([]byte, error) {
+	o, ok := g.files[name]
+	if !ok {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	data, err := g.repo.blob(g.ctx, o.id)
+	if err != nil {
+		return nil, &fs.PathError{Op: "read", Path: name, Err: err}
+	}
+	return data, nil
+}
+
+// ReadDir implements fs.ReadDirFS.
+func (g *gitFS) ReadDir(name string) ([]fs.DirEntry, error) {
+	names, ok := g.dirs[name]
+	if !ok {
+		return nil, &fs.PathError{Op: "readdir", Path: name, Err: fs.ErrNotExist}
+	}
+	out := make([]fs.DirEntry, len(names))
+	for i, n := range names {
+		full := path.Join(name, n)
+		_, isDir := g.dirs[full]
+		out[i] = gitInfo{name: n, dir: isDir, size: g.files[full].size}
+	}
+	return out, nil
+}
+
+// Stat implements fs.StatFS.
+func (g *gitFS) Stat(name string) (fs.FileInfo, error) {
+	if _, ok := g.dirs[name]; ok {
+		return gitInfo{name: path.Base(name), dir: true}, nil
+	}
+	if o, ok := g.files[name]; ok {
+		return gitInfo{name: path.Base(name), size: o.size}, nil
+	}
+	return nil, &fs.PathError{Op: "stat", Path: name, Err: fs.ErrNotExist}
+}
+
+type gitInfo struct {
+	name string
+	size int64
+	dir  bool
+}
+
+func (i gitInfo) Name() string               { return i.name }
+func (i gitInfo) Size() int64                { return i.size }
+func (i gitInfo) ModTime() time.Time         { return time.Time{} }
+func (i gitInfo) IsDir() bool                { return i.dir }
+func (i gitInfo) Sys() any                   { return nil }
+func (i gitInfo) Type() fs.FileMode          { return i.Mode().Type() }
+func (i gitInfo) Info() (fs.FileInfo, error) { return i, nil }
+func (i gitInfo) Mode() fs.FileMode {
+	if i.dir {
+		return fs.ModeDir | 0o555
+	}
+	return 0o444
+}
+
+type gitFile struct {
+	info gitInfo
+	*bytes.Reader
+}
+
+func (f *gitFile) Stat() (fs.FileInfo, error) { return f.info, nil }
+func (f *gitFile) Close() error               { return nil }
+
+type gitDir struct {
+	g    *gitFS
+	name string
+	read int
+}
+
+func (d *gitDir) Stat() (fs.FileInfo, error) {
+	return gitInfo{name: path.Base(d.name), dir: true}, nil
+}
+func (d *gitDir) Close() error { return nil }
+func (d *gitDir) Read([]byte) (int, error) {
+	return 0, &fs.PathError{Op: "read", Path: d.name, Err: errors.New("is a directory")}
+}
+
+// ReadDir implements fs.ReadDirFile.
+func (d *gitDir) ReadDir(n int) ([]fs.DirEntry, error) {
+	all, err := d.g.ReadDir(d.name)
+	if err != nil {
+		return nil, err
+	}
+	rest := all[d.read:]
+	if n > 0 && len(rest) == 0 {
+		return nil, io.EOF
+	}
+	if n > 0 {
+		rest = rest[:min(n, len(rest))]
+	}
+	d.read += len(rest)
+	return rest, nil
+}

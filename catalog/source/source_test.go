@@ -1,0 +1,186 @@
+package source
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func run(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	c := exec.Command("git", append([]string{"-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"}, args...)...)
+	c.Dir = dir
+	c.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null")
+	out, err := c.CombinedOutput()
+	if err != nil {
+		t.Fatalf("git %v: %v\n%s", args, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func TestOpenFindsTheRoot(t *testing.T) {
+	top, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(top, "repo/.git/HEAD"), "")
+	write(t, filepath.Join(top, "repo/cat/a.yaml"), "a")
+	write(t, filepath.Join(top, "repo/cat/b/b.yaml"), "b")
+	write(t, filepath.Join(top, "plain/x/x.yaml"), "x")
+	write(t, filepath.Join(top, "plain/y/y.yaml"), "y")
+	at := func(p string) string { return filepath.Join(top, p) }
+	for name, c := range map[string]struct {
+		w     Where
+		root  string
+		paths []string
+		fails bool
+	}{
+		"git top":           {Where{Cwd: at("repo/cat"), Paths: []string{"a.yaml"}}, "repo", []string{"cat/a.yaml"}, false},
+		"current directory": {Where{Cwd: at("repo/cat")}, "repo", []string{"cat"}, false},
+		"weir.yaml":         {Where{Cwd: at("repo"), ConfigDir: at("repo/cat"), Defaults: []string{"b"}}, "repo/cat", []string{"b"}, false},
+		"--ref-root":        {Where{Cwd: at("repo"), RefRoot: "cat/b", Paths: []string{"cat/b/b.yaml"}}, "repo/cat/b", []string{"b.yaml"}, false},
+		"above --ref-root":  {Where{Cwd: at("repo"), RefRoot: "cat/b", Paths: []string{"cat/a.yaml"}}, "", nil, true},
+		"above weir.yaml":   {Where{Cwd: at("repo"), ConfigDir: at("repo/cat"), Paths: []string{"."}}, "", nil, true},
+		"common parent":     {Where{Cwd: at("plain"), Paths: []string{"x/x.yaml", "y"}}, "plain", []string{"x/x.yaml", "y"}, false},
+		"one file":          {Where{Cwd: at("plain"), Paths: []string{"x/x.yaml"}}, "plain/x", []string{"x.yaml"}, false},
+	} {
+		tree, err := Open(c.w)
+		if c.fails {
+			if _, ok := errors.AsType[*OutsideError](err); !ok {
+				t.Errorf("%s: %v, want an OutsideError", name, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if tree.Dir != at(c.root) {
+			t.Errorf("%s: root %s, want %s", name, tree.Dir, at(c.root))
+		}
+		if d := cmp.Diff(c.paths, tree.Paths); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+		_ = tree.Close()
+	}
+}
+
+func TestLinksDoNotLeaveTheRoot(t *testing.T) {
+	top := t.TempDir()
+	write(t, filepath.Join(top, "secret.yaml"), "secret")
+	write(t, filepath.Join(top, "cat/a.yaml"), "a")
+	if err := os.Symlink("../secret.yaml", filepath.Join(top, "cat/link.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	tree, err := Open(Where{Cwd: top, RefRoot: "cat", Paths: []string{"cat"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tree.Close() }()
+	if b, err := fs.ReadFile(tree.FS, "link.yaml"); err == nil {
+		t.Errorf("read %q through a link out of the root", b)
+	}
+}
+
+func TestGit(t *testing.T) {
+	dir := t.TempDir()
+	run(t, dir, "init", "-q", "-b", "main")
+	write(t, filepath.Join(dir, "cat/a.yaml"), "one")
+	write(t, filepath.Join(dir, "cat/sub/b.yaml"), "b")
+	write(t, filepath.Join(dir, "other/c d.yaml"), "c")
+	if err := os.Symlink("../../../etc/passwd", filepath.Join(dir, "cat/link.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	run(t, dir, "add", "-A")
+	run(t, dir, "commit", "-qm", "one")
+	write(t, filepath.Join(dir, "cat/a.yaml"), "two\n\x00binary")
+	run(t, dir, "commit", "-qam", "two")
+	write(t, filepath.Join(dir, "other/c d.yaml"), "c2")
+	run(t, dir, "commit", "-qam", "three")
+	write(t, filepath.Join(dir, "cat/a.yaml"), "not committed")
+
+	ctx := t.Context()
+	repo, err := OpenRepo(ctx, filepath.Join(dir, "cat"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = repo.Close() }()
+	head, err := repo.Commit(ctx, "HEAD")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := repo.Tree(ctx, head, ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := fstest.TestFS(tree.FS, "cat/a.yaml", "cat/sub/b.yaml", "other/c d.yaml"); err != nil {
+		t.Error(err)
+	}
+	if b, err := fs.ReadFile(tree.FS, "cat/a.yaml"); err != nil || string(b) != "two\n\x00binary" {
+		t.Errorf("%q, %v", b, err)
+	}
+	if _, err := fs.ReadFile(tree.FS, "cat/link.yaml"); !IsNotExist(err) {
+		t.Errorf("a link is in the tree: %v", err)
+	}
+	sub, err := repo.Tree(ctx, "HEAD~2", "cat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err := fs.ReadFile(sub.FS, "a.yaml"); err != nil || string(b) != "one" {
+		t.Errorf("%q, %v", b, err)
+	}
+	commits, truncated, err := repo.History(ctx, head, 10, "cat/a.yaml")
+	if err != nil || len(commits) != 2 || truncated {
+		t.Errorf("history %v %v %v", commits, truncated, err)
+	}
+	if commits, truncated, _ := repo.History(ctx, head, 1, "cat/a.yaml"); len(commits) != 1 || !truncated {
+		t.Errorf("cut history %v %v", commits, truncated)
+	}
+	for _, ref := range []string{"nope", "--upload-pack=x", "HEAD~9"} {
+		_, err := repo.Commit(ctx, ref)
+		if _, ok := errors.AsType[*RefError](err); !ok {
+			t.Errorf("%s: %v", ref, err)
+		}
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, "cat/a.yaml")); err != nil || string(b) != "not committed" {
+		t.Errorf("the work tree was touched: %q %v", b, err)
+	}
+}
+
+func TestShallowClone(t *testing.T) {
+	dir := t.TempDir()
+	run(t, dir, "init", "-q", "-b", "main", "full")
+	full := filepath.Join(dir, "full")
+	for _, text := range []string{"one", "two"} {
+		write(t, filepath.Join(full, "a.yaml"), text)
+		run(t, full, "add", "-A")
+		run(t, full, "commit", "-qm", text)
+	}
+	run(t, dir, "clone", "-q", "--depth", "1", "file://"+full, "shallow")
+	repo, err := OpenRepo(t.Context(), filepath.Join(dir, "shallow"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = repo.Commit(t.Context(), "HEAD~1")
+	re, ok := errors.AsType[*RefError](err)
+	if !ok || !strings.Contains(re.Hint(), "fetch-depth") {
+		t.Errorf("%v, hint %v", err, re)
+	}
+}
