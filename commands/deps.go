@@ -64,6 +64,7 @@ const (
 func Tree(d *Deps) []*cobra.Command {
 	return []*cobra.Command{
 		newDLT(d),
+		newTopic(d),
 		newProfile(d),
 		newConfig(d),
 		newVersion(d),

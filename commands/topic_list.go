@@ -1,0 +1,247 @@
+package commands
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weirhq/weir/cluster"
+	"github.com/weirhq/weir/internal/term"
+)
+
+type topicListOptions struct {
+	names           []string
+	regex, internal bool
+	underReplicated bool
+	underMinISR     bool
+	offline         bool
+	format          term.Format
+}
+
+func newTopicList(d *Deps) *cobra.Command {
+	o := &topicListOptions{}
+	c := &cobra.Command{
+		Use:     "list [NAME...]",
+		Aliases: []string{"ls"},
+		Short:   "List topics with their size and health",
+		Long: doc(`
+			List topics: partitions, replication factor and health. Names are literal unless
+			--regex is given; a name that does not exist is an error. The health filters show
+			only topics with at least one such partition. Nothing is written.`),
+		Example: doc(`
+			# Everything that may be seen
+			$ weir topic list
+
+			# What is unhealthy right now?
+			$ weir topic list --under-replicated --under-min-isr --offline
+
+			# Names for a script
+			$ weir topic list --regex 'orders\..*' -o name`),
+		Annotations:       map[string]string{Next: "weir topic describe NAME"},
+		ValidArgsFunction: d.completeTopics(true),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.names = args
+			return runTopicList(c.Context(), d, o)
+		},
+	}
+	flagFormat(c, &o.format, term.TextFormat, term.Wide, term.JSON, term.YAML, term.TSV, term.Name)
+	c.Flags().BoolVar(&o.regex, "regex", false, "names are patterns that match whole names")
+	c.Flags().BoolVar(&o.internal, "internal", false, "also list Kafka's internal topics")
+	c.Flags().BoolVar(&o.underReplicated, "under-replicated", false, "only topics with a replica that is not in sync")
+	c.Flags().BoolVar(&o.underMinISR, "under-min-isr", false, "only topics that refuse acks=all writes")
+	c.Flags().BoolVar(&o.offline, "offline", false, "only topics with a partition without a leader")
+	return c
+}
+
+// topicRow is a topic in a listing. Unknown values are null.
+type topicRow struct {
+	Name              string   `json:"name"`
+	Internal          bool     `json:"internal"`
+	Partitions        int      `json:"partitions"`
+	ReplicationFactor *int     `json:"replication_factor"`
+	UnderReplicated   int      `json:"under_replicated_partitions"`
+	UnderMinISR       *int     `json:"under_min_isr_partitions"`
+	Offline           int      `json:"offline_partitions"`
+	SizeBytes         *int64   `json:"size_bytes"`
+	Error             *string  `json:"error"`
+	Health            []string `json:"health"`
+}
+
+type topicList struct {
+	Topics []topicRow    `json:"topics"`
+	Scope  cluster.Scope `json:"scope"`
+}
+
+func runTopicList(ctx context.Context, d *Deps, o *topicListOptions) error {
+	filter, err := newNamesFilter(o.names, o.regex)
+	if err != nil {
+		return err
+	}
+	conn, err := d.Cluster(ctx)
+	if err != nil {
+		return err
+	}
+	q := cluster.TopicsQuery{Internal: o.internal}
+	if !o.regex {
+		q.Names = o.names
+	}
+	list, err := conn.Topics(ctx, q)
+	if err != nil {
+		return err
+	}
+	if err := list.Err(); err != nil {
+		return err
+	}
+	for i := range list.Topics {
+		if err := list.Topics[i].Err("list topic"); err != nil && len(q.Names) > 0 {
+			return err
+		}
+	}
+	r, err := topicRows(ctx, conn, o, filter, list)
+	if err != nil {
+		return err
+	}
+	if list.Scope.Complete != nil && !*list.Scope.Complete {
+		d.Log.Warn("the list may be incomplete: " + list.Scope.Reason)
+	}
+	return d.Out.Emit(o.format, "topic_list", r, viewTopicList(r, o.format == term.Wide))
+}
+
+func topicRows(ctx context.Context, conn *cluster.Conn, o *topicListOptions, filter *namesFilter, list *cluster.TopicList) (*topicList, error) {
+	var topics []cluster.Topic
+	var names []string
+	for i := range list.Topics {
+		if t := list.Topics[i]; filter.match(t.Name) && (!o.regex || !t.Internal) {
+			topics = append(topics, t)
+			names = append(names, t.Name)
+		}
+	}
+	minISR, err := minInSync(ctx, conn, names)
+	if err != nil {
+		return nil, err
+	}
+	if o.format != term.Name && o.format != term.TextFormat {
+		// Sizes need DESCRIBE on the cluster; without it they stay unknown.
+		if err := conn.Sizes(ctx, topics); err != nil && ctx.Err() != nil {
+			return nil, err
+		}
+	}
+	r := &topicList{Topics: []topicRow{}, Scope: list.Scope}
+	for i := range topics {
+		row := topicRowOf(&topics[i], minISR[topics[i].Name])
+		if o.wants(&row) {
+			r.Topics = append(r.Topics, row)
+		}
+	}
+	return r, nil
+}
+
+// wants applies the health filters; several of them are alternatives.
+func (o *topicListOptions) wants(r *topicRow) bool {
+	if !o.underReplicated && !o.underMinISR && !o.offline {
+		return true
+	}
+	return o.underReplicated && r.UnderReplicated > 0 ||
+		o.underMinISR && r.UnderMinISR != nil && *r.UnderMinISR > 0 ||
+		o.offline && r.Offline > 0
+}
+
+// minInSync reads min.insync.replicas of the topics; a topic whose configuration may
+// not be read is missing from the answer.
+func minInSync(ctx context.Context, conn *cluster.Conn, names []string) (map[string]int, error) {
+	out := map[string]int{}
+	if len(names) == 0 {
+		return out, nil
+	}
+	sets, err := conn.TopicConfigs(ctx, names)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range sets {
+		for _, c := range s.Configs {
+			if c.Name == "min.insync.replicas" && c.Value != nil {
+				if n, err := strconv.Atoi(*c.Value); err == nil {
+					out[s.Topic] = n
+				}
+			}
+		}
+	}
+	return out, nil
+}
+
+func topicRowOf(t *cluster.Topic, minISR int) topicRow {
+	r := topicRow{
+		Name: t.Name, Internal: t.Internal, Partitions: len(t.Partitions), ReplicationFactor: t.ReplicationFactor(),
+		SizeBytes: t.SizeBytes(), Error: t.ErrorName, Health: []string{},
+	}
+	below := 0
+	for i := range t.Partitions {
+		p := &t.Partitions[i]
+		if p.Leader == nil {
+			r.Offline++
+		}
+		if len(p.InSyncReplicas) < len(p.Replicas) {
+			r.UnderReplicated++
+		}
+		if len(p.InSyncReplicas) < minISR {
+			below++
+		}
+	}
+	if minISR > 0 {
+		r.UnderMinISR = &below
+	}
+	for _, h := range []struct {
+		word string
+		on   bool
+	}{{"offline", r.Offline > 0}, {"under-min-isr", below > 0}, {"under-replicated", r.UnderReplicated > 0}} {
+		if h.on {
+			r.Health = append(r.Health, h.word)
+		}
+	}
+	return r
+}
+
+func viewTopicList(r *topicList, wide bool) term.View {
+	table := func() *term.Table {
+		cols := []string{"TOPIC*", ">PARTITIONS", ">REPLICAS", "HEALTH"}
+		if wide {
+			cols = append(cols, ">SIZE-BYTES")
+		}
+		t := term.NewTable(cols...)
+		for _, row := range r.Topics {
+			health := term.In(term.Good, "ok")
+			switch {
+			case row.Error != nil:
+				health = term.In(term.Bad, *row.Error)
+			case len(row.Health) > 0:
+				health = term.In(term.Bad, joinComma(row.Health))
+			case row.UnderMinISR == nil:
+				health = term.In(term.Plain, "ok, min-isr unknown")
+			}
+			var rf any
+			if row.ReplicationFactor != nil {
+				rf = *row.ReplicationFactor
+			}
+			t.Row(row.Name, row.Partitions, rf, health, row.SizeBytes)
+		}
+		return t
+	}
+	return term.View{
+		Text: func(p *term.Page) {
+			if len(r.Topics) == 0 {
+				p.Line("No topics.")
+				return
+			}
+			p.Table(table())
+		},
+		Table: table,
+		Names: func() []string {
+			names := make([]string, len(r.Topics))
+			for i := range r.Topics {
+				names[i] = r.Topics[i].Name
+			}
+			return names
+		},
+	}
+}
