@@ -1,0 +1,164 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/weirhq/weir/catalog"
+	"github.com/weirhq/weir/catalog/source"
+	"github.com/weirhq/weir/internal/config"
+)
+
+// catalogFlags are the flags of every command that reads the catalog.
+type catalogFlags struct {
+	paths       []string
+	env         string
+	refRoot     string
+	allowRemote []string
+}
+
+func (f *catalogFlags) bind(fs *pflag.FlagSet) {
+	fs.StringVar(&f.env, "env", "", "environment: a server key of the catalog, or a tag env:NAME without env:")
+	fs.StringVar(&f.refRoot, "ref-root", "", "folder that references may not leave")
+	fs.StringSliceVar(&f.allowRemote, "allow-remote", nil, "hosts that http references may be fetched from")
+}
+
+// Catalog loads the catalog that the flags and weir.yaml name. With *catalog.LoadErrors
+// it returns what could be read beside the error; the caller decides.
+func (d *Deps) Catalog(ctx context.Context, f *catalogFlags, validate bool) (*catalog.Catalog, error) {
+	cfg, err := d.Config()
+	if err != nil {
+		return nil, err
+	}
+	tree, err := source.Open(source.Where{
+		Cwd: cfg.Env().Dir, RefRoot: firstOf(f.refRoot, cfg.Project.Catalog.RefRoot), ConfigDir: cfg.Root,
+		Paths: f.paths, Defaults: cfg.Project.Catalog.Paths,
+	})
+	if err != nil {
+		return nil, catalogFailure(err)
+	}
+	defer func() { _ = tree.Close() }()
+	o := catalogOptions(cfg, f, tree)
+	o.Validate = validate
+	c, err := catalog.Load(ctx, o)
+	return c, catalogFailure(err)
+}
+
+// catalogOptions are the settings of weir.yaml for one tree of documents.
+func catalogOptions(cfg *config.Config, f *catalogFlags, tree *source.Tree) catalog.Options {
+	section := cfg.Project.Catalog
+	o := catalog.Options{
+		FS: tree.FS, Dir: tree.Dir, Paths: tree.Paths, Env: f.env, Overlays: section.Env[f.env].Overlays,
+		Compatibility: cfg.Project.Compat.Mode,
+		Limits: catalog.Limits{
+			DocumentBytes: int64(section.Limits["document_bytes"]), Depth: section.Limits["depth"],
+			Nodes: section.Limits["nodes"], Files: section.Limits["files"],
+		},
+		Perspective: func(file string) catalog.Perspective {
+			for _, p := range section.Perspective {
+				if matchGlob(p.Match, file) {
+					return catalog.Perspective(p.Is)
+				}
+			}
+			return catalog.PerspectiveApplication
+		},
+		Dialect: func(file string) catalog.Dialect {
+			for glob, s := range section.Sources {
+				if matchGlob(glob, file) {
+					return catalog.Dialect(s.Dialect)
+				}
+			}
+			return ""
+		},
+	}
+	if hosts := slices.Concat(f.allowRemote, section.AllowRemote); len(hosts) > 0 {
+		o.Remote = fetchFrom(hosts)
+	}
+	return o
+}
+
+// matchGlob matches a path or any folder above it.
+func matchGlob(glob, file string) bool {
+	for p := file; p != "."; p = path.Dir(p) {
+		if ok, err := path.Match(strings.TrimSuffix(glob, "/**"), p); err == nil && ok {
+			return true
+		}
+	}
+	return false
+}
+
+func firstOf(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// catalogFailure gives the errors of loading their class.
+func catalogFailure(err error) error {
+	if le, ok := errors.AsType[*catalog.LoadErrors](err); ok {
+		return &Error{code: CatalogCode, err: le, hint: "weir catalog validate lists every load error"}
+	}
+	if ee, ok := errors.AsType[*catalog.EnvError](err); ok {
+		return &Error{code: UsageCode, err: ee, hint: ee.Hint()}
+	}
+	return err
+}
+
+const (
+	remoteTime  = 10 * time.Second
+	remoteBytes = 16 << 20
+)
+
+// fetchFrom reads remote references, from the hosts that were allowed and no other,
+// also after a redirect.
+func fetchFrom(hosts []string) func(ctx context.Context, ref string) ([]byte, error) {
+	allowed := func(u *url.URL) error {
+		if u.Scheme != "https" && u.Scheme != "http" || !slices.Contains(hosts, u.Hostname()) && !slices.Contains(hosts, u.Host) {
+			return fmt.Errorf("host %s is not in the list of --allow-remote", u.Host)
+		}
+		return nil
+	}
+	client := &http.Client{Timeout: remoteTime, CheckRedirect: func(r *http.Request, via []*http.Request) error {
+		if len(via) > 5 {
+			return errors.New("too many redirects")
+		}
+		return allowed(r.URL)
+	}}
+	return func(ctx context.Context, ref string) ([]byte, error) {
+		u, err := url.Parse(ref)
+		if err != nil {
+			return nil, err
+		}
+		if err := allowed(u); err != nil {
+			return nil, err
+		}
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, ref, http.NoBody)
+		if err != nil {
+			return nil, err
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = resp.Body.Close() }()
+		if resp.StatusCode != http.StatusOK {
+			return nil, fmt.Errorf("fetch %s: %s", u.Redacted(), resp.Status)
+		}
+		b, err := io.ReadAll(io.LimitReader(resp.Body, remoteBytes+1))
+		if err == nil && len(b) > remoteBytes {
+			err = fmt.Errorf("fetch %s: larger than 16 MiB", u.Redacted())
+		}
+		return b, err
+	}
+}
