@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/pem"
 	"fmt"
 	"os"
 	"strconv"
@@ -53,8 +54,12 @@ func writeConf(st state, sp spec, all []ports) error {
 			"maxClientCnxns=0",
 		)
 	}
+	pems, err := readPEMs(st)
+	if err != nil {
+		return err
+	}
 	for n := range all {
-		files[nodeName(n+1)+".properties"] = nodeConf(st, sp, all, n, zookeeper)
+		files[nodeName(n+1)+".properties"] = nodeConf(st, sp, all, n, zookeeper, pems)
 	}
 	for name, text := range files {
 		if err := os.WriteFile(st.path("conf", name), []byte(text), 0o600); err != nil {
@@ -64,9 +69,32 @@ func writeConf(st state, sp spec, all []ports) error {
 	return nil
 }
 
+// pems are certificates as values of a properties file. A file of its own would do
+// for newer brokers; 2.8 wants a password for that, but not for these.
+type pems struct{ key, chain, ca string }
+
+func readPEMs(st state) (pems, error) {
+	server, err := os.ReadFile(st.path("tls", testcert.Server))
+	if err != nil {
+		return pems{}, err
+	}
+	ca, err := os.ReadFile(st.path("tls", testcert.CA))
+	if err != nil {
+		return pems{}, err
+	}
+	key, rest := pem.Decode(server)
+	if key == nil {
+		return pems{}, fmt.Errorf("%s holds no key", testcert.Server)
+	}
+	return pems{value(pem.EncodeToMemory(key)), value(rest), value(ca)}, nil
+}
+
+// value escapes line ends as properties files want them.
+func value(b []byte) string { return strings.ReplaceAll(strings.TrimSpace(string(b)), "\n", `\n`) }
+
 func lines(l ...string) string { return strings.Join(l, "\n") + "\n" }
 
-func nodeConf(st state, sp spec, all []ports, n int, zookeeper string) string {
+func nodeConf(st state, sp spec, all []ports, n int, zookeeper string, pems pems) string {
 	p := all[n]
 	replicas, inSync := 1, 1
 	if sp.nodes == 3 {
@@ -130,9 +158,10 @@ func nodeConf(st state, sp spec, all []ports, n int, zookeeper string) string {
 	c = append(c, saslConf()...)
 	c = append(c,
 		"ssl.keystore.type=PEM",
-		"ssl.keystore.location="+st.path("tls", testcert.Server),
+		"ssl.keystore.key="+pems.key,
+		"ssl.keystore.certificate.chain="+pems.chain,
 		"ssl.truststore.type=PEM",
-		"ssl.truststore.location="+st.path("tls", testcert.CA),
+		"ssl.truststore.certificates="+pems.ca,
 		"listener.name.ssl.ssl.client.auth=required",
 		"listener.name.ssl.ssl.principal.mapping.rules=RULE:^.*CN=([^,]+).*$/$1/,DEFAULT",
 	)

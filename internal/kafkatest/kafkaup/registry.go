@@ -24,7 +24,7 @@ func registryUp(ctx context.Context, st state) error {
 	if err := st.fresh(); err != nil {
 		return err
 	}
-	archive, err := fetch(ctx, "apicurio-3.0.9", []string{registry})
+	archive, err := fetchArtifact(ctx, "apicurio-3.0.9", registry)
 	if err != nil {
 		return err
 	}

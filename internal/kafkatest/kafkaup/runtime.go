@@ -35,7 +35,7 @@ func findRuntime(ctx context.Context, st state, version string) (runtime, error)
 			return nil, fmt.Errorf("neither a docker daemon nor %s: install a JDK (17 or later) and Maven, or start docker", tool)
 		}
 	}
-	libs, err := fetch(ctx, "kafka-"+version, kafkaDependencies(version))
+	libs, err := fetchDependencies(ctx, "kafka-"+version, kafkaDependencies(version))
 	if err != nil {
 		return nil, err
 	}
@@ -129,9 +129,43 @@ func kafkaDependencies(version string) []string {
 	return deps
 }
 
-// fetch copies the dependencies into the user's cache, once, and returns the
-// folder of jars.
-func fetch(ctx context.Context, name string, deps []string) (string, error) {
+// The goals that fetch needs. The old one takes a single artifact without reading
+// its descriptor, whose parent some mirrors do not have.
+const (
+	copyDependencies = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
+	copyArtifact     = "org.apache.maven.plugins:maven-dependency-plugin:2.10:copy"
+)
+
+// fetchDependencies copies what the coordinates need into the user's cache, once,
+// and returns the folder of jars.
+func fetchDependencies(ctx context.Context, name string, deps []string) (string, error) {
+	return cached(name, func(dir string) error {
+		pom := filepath.Join(dir, "pom.xml")
+		if err := os.WriteFile(pom, []byte(pomFor(deps)), 0o600); err != nil {
+			return err
+		}
+		return maven(ctx, "-f", pom, copyDependencies, "-DoutputDirectory="+dir, "-DincludeScope=runtime")
+	})
+}
+
+// fetchArtifact copies one artifact into the user's cache, once, and returns its
+// folder.
+func fetchArtifact(ctx context.Context, name, artifact string) (string, error) {
+	return cached(name, func(dir string) error {
+		return maven(ctx, "-U", copyArtifact, "-Dartifact="+artifact, "-DoutputDirectory="+dir)
+	})
+}
+
+func maven(ctx context.Context, args ...string) error {
+	out, err := exec.CommandContext(ctx, "mvn", append([]string{"-q", "-B"}, args...)...).CombinedOutput() //nolint:gosec // our own arguments
+	if err != nil {
+		return fmt.Errorf("mvn: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// cached returns the folder of that name in the user's cache, filled once.
+func cached(name string, fill func(dir string) error) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", err
@@ -148,18 +182,11 @@ func fetch(ctx context.Context, name string, deps []string) (string, error) {
 		return "", err
 	}
 	defer os.RemoveAll(tmp)
-	pom := filepath.Join(tmp, "pom.xml")
-	if err := os.WriteFile(pom, []byte(pomFor(deps)), 0o600); err != nil {
-		return "", err
-	}
-	c := exec.CommandContext(ctx, "mvn", "-q", "-B", "-f", pom, //nolint:gosec // our own arguments
-		"org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies",
-		"-DoutputDirectory="+filepath.Join(tmp, "libs"), "-DincludeScope=runtime")
-	if out, err := c.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("fetch %s: %w\n%s", strings.Join(deps, ", "), err, out)
+	if err := fill(tmp); err != nil {
+		return "", fmt.Errorf("fetch %s: %w", name, err)
 	}
 	// Another run may have been quicker: its folder is as good.
-	if err := os.Rename(filepath.Join(tmp, "libs"), dir); err != nil {
+	if err := os.Rename(tmp, dir); err != nil {
 		if _, statErr := os.Stat(dir); statErr != nil {
 			return "", err
 		}
@@ -173,11 +200,7 @@ func pomFor(deps []string) string {
 		`<groupId>weir</groupId><artifactId>test</artifactId><version>1</version><packaging>pom</packaging><dependencies>`)
 	for _, d := range deps {
 		f := strings.Split(d, ":")
-		fmt.Fprintf(&b, `<dependency><groupId>%s</groupId><artifactId>%s</artifactId><version>%s</version>`, f[0], f[1], f[2])
-		if len(f) == 5 {
-			fmt.Fprintf(&b, `<type>%s</type><classifier>%s</classifier>`, f[3], f[4])
-		}
-		b.WriteString(`</dependency>`)
+		fmt.Fprintf(&b, `<dependency><groupId>%s</groupId><artifactId>%s</artifactId><version>%s</version></dependency>`, f[0], f[1], f[2])
 	}
 	b.WriteString(`</dependencies></project>`)
 	return b.String()
