@@ -112,7 +112,10 @@ func (k *kafkaError) Error() string {
 	if d == "" {
 		return k.cause.Message
 	}
-	return k.cause.Message + ": " + strings.ToLower(d[:1]) + d[1:]
+	if len(d) > 1 && d[1] >= 'a' && d[1] <= 'z' { // not SASL, ISR and the like
+		d = strings.ToLower(d[:1]) + d[1:]
+	}
+	return k.cause.Message + ": " + d
 }
 
 func (k *kafkaError) Unwrap() error { return k.cause }
