@@ -79,6 +79,6 @@ func runProfileCheck(ctx context.Context, d *Deps, format term.Format) error {
 	p := conn.Profile
 	r := profileCheck{Profile: p.Name, Source: p.Source, ClusterID: conn.ClusterID, Brokers: len(conn.Brokers)}
 	return d.Out.Emit(format, "profile_check", r, term.View{Text: func(pg *term.Page) {
-		pg.Line("%s %s: cluster %s answers, %d brokers", pg.Mark("ok"), p.Source, r.ClusterID, r.Brokers)
+		pg.Line("%s %s: cluster %s answers, %s", pg.Mark("ok"), p.Source, r.ClusterID, plural(r.Brokers, "broker"))
 	}})
 }
