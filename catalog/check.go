@@ -649,6 +649,8 @@ func noun(def string) string {
 		return "the document"
 	case "channelItem":
 		return "a channel"
+	case "info":
+		return "info"
 	case "anySchema", "schema":
 		return "a schema"
 	case "bindings":

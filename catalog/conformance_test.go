@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/weirhq/weir/finding"
 )
 
@@ -156,6 +158,39 @@ func TestBindings(t *testing.T) {
 		is := ch.check(sp.env.at(s), f.root)
 		if (len(is) == 0) != c.Valid {
 			t.Errorf("%s %s %s %s: valid is %v, got %v for %s", c.Protocol, c.Object, c.Version, c.Case, c.Valid, is, c.Value)
+		}
+	}
+}
+
+func TestLineage(t *testing.T) {
+	dir := conformance(t)
+	if dir == "" {
+		return
+	}
+	var want struct {
+		Versions []string
+		Channels map[string]struct{ Producers, Consumers []string }
+	}
+	readJSON(t, filepath.Join(dir, "lineage.json"), &want)
+	for _, v := range want.Versions {
+		c, err := Load(t.Context(), Options{FS: os.DirFS(dir), Paths: []string{"spec-examples/" + v + "/social-media"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		apps := func(ops []*Operation) []string {
+			var names []string
+			for _, op := range ops {
+				names = append(names, path.Base(path.Dir(op.App.File)))
+			}
+			slices.Sort(names)
+			return slices.Compact(names)
+		}
+		got := map[string]struct{ Producers, Consumers []string }{}
+		for _, s := range c.Streams() {
+			got[s.Name] = struct{ Producers, Consumers []string }{apps(s.Producers), apps(s.Consumers)}
+		}
+		if d := cmp.Diff(want.Channels, got); d != "" {
+			t.Errorf("%s: %s", v, d)
 		}
 	}
 }

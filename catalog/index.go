@@ -93,6 +93,78 @@ func (c *Catalog) Operations() iter.Seq[*Operation] {
 // topics that are not channels are not among them.
 func (c *Catalog) Topics() []string { return slices.Sorted(maps.Keys(c.topics)) }
 
+// Stream is what applications share: one topic, one topic family, or one address of
+// another protocol, with everybody who has to do with it.
+type Stream struct {
+	Name      string
+	Protocol  string
+	Family    bool
+	Channels  []*Channel // of all applications, the definition first
+	Producers []*Operation
+	Consumers []*Operation
+}
+
+// Definition is the channel that is written inline, nil when none is.
+func (s *Stream) Definition() *Channel {
+	for _, ch := range s.Channels {
+		if !ch.Foreign {
+			return ch
+		}
+	}
+	return nil
+}
+
+// Streams are all streams, by name and protocol.
+func (c *Catalog) Streams() []*Stream {
+	type key struct{ name, protocol string }
+	byKey := map[key]*Stream{}
+	var all []*Stream
+	for ch := range c.Channels() {
+		k := key{ch.Name(), ch.Protocol}
+		switch {
+		case ch.Family != nil:
+			k.name = ch.Family.Pattern
+		case ch.Topic != "":
+			k.protocol = "kafka"
+		case ch.Address == "":
+			k.name = ch.Identity.String()
+		}
+		s := byKey[k]
+		if s == nil {
+			s = &Stream{Name: k.name, Protocol: ch.Protocol, Family: ch.Family != nil}
+			if ch.Family == nil && ch.Address == "" && ch.Topic == "" {
+				s.Name = ch.ID
+			}
+			byKey[k] = s
+			all = append(all, s)
+		}
+		s.Channels = append(s.Channels, ch)
+		for _, op := range c.byChan[ch] {
+			if op.Direction == Send {
+				s.Producers = append(s.Producers, op)
+			} else {
+				s.Consumers = append(s.Consumers, op)
+			}
+		}
+	}
+	for _, s := range all {
+		slices.SortStableFunc(s.Channels, func(a, b *Channel) int {
+			return cmp.Compare(boolInt(a.Foreign), boolInt(b.Foreign))
+		})
+	}
+	slices.SortStableFunc(all, func(a, b *Stream) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Protocol, b.Protocol))
+	})
+	return all
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
 // TopicChannels are the channels that describe a topic, in every application: those
 // that name it, else the families that it matches.
 func (c *Catalog) TopicChannels(topic string) []*Channel {
@@ -131,7 +203,15 @@ func (c *Catalog) Consumers(topic string) []*Operation { return c.operationsOn(t
 
 func (c *Catalog) operationsOn(topic string, d Direction) []*Operation {
 	var ops []*Operation
-	for _, ch := range c.TopicChannels(topic) {
+	chans := c.TopicChannels(topic)
+	if len(c.topics[topic]) > 0 {
+		for _, ch := range c.families { // who takes the whole family takes the topic
+			if ch.Family.Match(topic) {
+				chans = append(chans, ch)
+			}
+		}
+	}
+	for _, ch := range chans {
 		for _, op := range c.byChan[ch] {
 			if op.Direction == d {
 				ops = append(ops, op)

@@ -143,8 +143,11 @@ func (l *loader) discover(ctx context.Context) ([]string, error) {
 	}
 	names := slices.Sorted(maps.Keys(found))
 	for _, n := range names {
-		if strings.HasSuffix(n, ".avsc") {
+		switch path.Ext(n) {
+		case ".avsc":
 			l.st.avsc = append(l.st.avsc, n)
+		case ".proto":
+			l.st.protos = append(l.st.protos, n)
 		}
 	}
 	return names, nil
@@ -170,7 +173,7 @@ func (l *loader) walk(ctx context.Context, dir string, found map[string]bool) er
 			return nil
 		}
 		switch path.Ext(p) {
-		case ".yaml", ".yml", ".json", ".avsc":
+		case ".yaml", ".yml", ".json", ".avsc", ".proto":
 		default:
 			return nil
 		}
@@ -206,7 +209,7 @@ func (l *loader) parseAll(ctx context.Context, names []string) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i, name := range names {
-		if strings.HasSuffix(name, ".avsc") {
+		if ext := path.Ext(name); ext == ".avsc" || ext == ".proto" {
 			continue
 		}
 		g.Go(func() error {
@@ -360,6 +363,7 @@ func (l *loader) assemble() (*Catalog, error) {
 			return nil, err
 		}
 	}
+	disown(c)
 	owned := map[Identity]*Channel{}
 	for ch := range c.Channels() {
 		if !ch.Foreign {
@@ -368,7 +372,9 @@ func (l *loader) assemble() (*Catalog, error) {
 	}
 	for ch := range c.Channels() {
 		if ch.Foreign {
-			ch.defn = owned[ch.Identity]
+			if ch.defn == nil {
+				ch.defn = owned[ch.Identity]
+			}
 			if ch.defn != nil {
 				ch.Owner = ch.Owner.Or(ch.defn.Owner)
 			}
@@ -378,7 +384,33 @@ func (l *loader) assemble() (*Catalog, error) {
 	return c, nil
 }
 
+// disown makes an inline channel foreign when its explicit owner is not that of its
+// document and another document of that owner defines the topic: the inline one is a
+// description then, as a reference would be.
+func disown(c *Catalog) {
+	owned := map[string][]*Channel{}
+	for ch := range c.Channels() {
+		if ch.Topic != "" && !ch.Foreign {
+			owned[ch.Topic] = append(owned[ch.Topic], ch)
+		}
+	}
+	for _, chs := range owned {
+		for _, ch := range chs {
+			explicit := ch.Owner.Origin == OriginExtension || ch.Owner.Origin == OriginTag
+			if !explicit || ch.Owner.V.Team == ch.App.Owner.V.Team {
+				continue
+			}
+			for _, d := range chs {
+				if d != ch && !d.Foreign && d.App.Owner.V.Team == ch.Owner.V.Team {
+					ch.Foreign, ch.defn = true, d
+				}
+			}
+		}
+	}
+}
+
 func (c *Catalog) finish(l *loader) {
+	c.preload()
 	c.Files = l.st.fileNames()
 	all := l.fs
 	for _, d := range l.docs {
@@ -391,6 +423,30 @@ func (c *Catalog) finish(l *loader) {
 	}
 	c.Findings = finding.NewReport(all, nil).Findings
 	c.block()
+}
+
+// preload reads what [Schema.Load] may be asked for: the file system may be closed
+// when the load is done.
+func (c *Catalog) preload() {
+	avro, proto := false, false
+	for ch := range c.Channels() {
+		for _, m := range ch.Messages {
+			for _, s := range [...]*Schema{m.Payload, m.Key, m.Headers} {
+				if s != nil {
+					avro = avro || s.Format == FormatAvro
+					proto = proto || s.Format == FormatProtobuf
+				}
+			}
+		}
+	}
+	if avro {
+		c.store.avroType("")
+	}
+	if proto {
+		for _, n := range c.store.protos {
+			_, _ = c.store.read(n) // an unreadable one is an error when it is asked for
+		}
+	}
 }
 
 func (c *Catalog) ownerOfFile(name string) string {

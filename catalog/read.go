@@ -27,7 +27,6 @@ const (
 	RuleRefEscape  = "load/ref-escape"
 	RuleRefRemote  = "load/ref-remote"
 	RuleRefCycle   = "load/ref-cycle"
-	RuleRefPlace   = "load/ref-place"
 )
 
 // reader turns the text of one file into nodes. The YAML library guards nothing
@@ -36,9 +35,10 @@ const (
 type reader struct {
 	f      *file
 	limits Limits
-	nodes  int   // made by expanding aliases
-	alias  int   // nesting of aliases
-	lines  []int // offsets of line starts, for JSON and block scalars
+	nodes  int        // made by expanding aliases
+	alias  int        // nesting of aliases
+	use    *yaml.Node // the outermost alias that is being expanded
+	lines  []int      // offsets of line starts, for JSON and block scalars
 	src    []byte
 }
 
@@ -86,6 +86,9 @@ func (r *reader) count(line, col int) error {
 		return nil
 	}
 	if r.nodes++; r.nodes > r.limits.Nodes {
+		if r.use != nil {
+			line, col = r.use.Line, r.use.Column
+		}
 		return r.fail(RuleLimit, line, col,
 			fmt.Sprintf("aliases expand to more than %d nodes", r.limits.Nodes),
 			"raise catalog.limits.nodes in weir.yaml if the document is meant to be this big")
@@ -204,6 +207,9 @@ func (r *reader) fromYAML(y *yaml.Node, parent *Node, depth int, open []*yaml.No
 			if o == y.Alias {
 				return nil, r.fail(RuleSyntax, y.Line, y.Column, "alias *"+y.Value+" lies inside of its own anchor", "")
 			}
+		}
+		if r.alias == 0 {
+			r.use = y
 		}
 		r.alias++
 		defer func() { r.alias-- }()

@@ -9,6 +9,8 @@ type refChecker struct {
 	l    *loader
 	d    *document
 	seen map[visit]state
+	// cycles are the references of cycles that were reported: one cycle is one cause.
+	cycles map[*Node]bool
 }
 
 // visit is a node in one of two roles: a schema may refer to itself, anything else
@@ -113,7 +115,9 @@ func (c *refChecker) ref(n *Node, schema bool) {
 	}
 	// A chain of nothing but references that closes is no schema either.
 	if f := c.l.st.follow(n); f.kind == refCycle {
-		c.d.errs = append(c.d.errs, f.loadError(n))
+		if c.newCycle(n) {
+			c.d.errs = append(c.d.errs, f.loadError(n))
+		}
 		return
 	}
 	if !schema && c.seen[visit{r.node, false}] == open {
@@ -121,6 +125,29 @@ func (c *refChecker) ref(n *Node, schema bool) {
 		return
 	}
 	c.walk(r.node, schema, false)
+}
+
+// newCycle marks all references of the cycle that n leads into.
+func (c *refChecker) newCycle(n *Node) bool {
+	if c.cycles == nil {
+		c.cycles = map[*Node]bool{}
+	}
+	fresh := true
+	for hop := 0; hop < 64 && n != nil; hop++ {
+		fresh = fresh && !c.cycles[n]
+		if c.cycles[n] {
+			break
+		}
+		c.cycles[n] = true
+		if _, ok := refOf(n); !ok {
+			break
+		}
+		n = c.l.st.step(n).node
+		if hop > 0 && c.cycles[n] {
+			break
+		}
+	}
+	return fresh
 }
 
 func (c *refChecker) siblings(n *Node, schema bool) {

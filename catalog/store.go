@@ -26,9 +26,10 @@ type store struct {
 	limits Limits
 	remote func(ctx context.Context, url string) ([]byte, error)
 
-	mu    sync.Mutex
-	files map[string]*entry
-	avsc  []string // names of all .avsc files below the root's paths
+	mu     sync.Mutex
+	files  map[string]*entry
+	avsc   []string // names of all .avsc files below the paths
+	protos []string
 
 	memo sync.Map // *Node with $ref -> *resolution
 

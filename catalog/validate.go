@@ -109,8 +109,12 @@ func (v *documentCheck) issue(is issue, sev finding.Severity) {
 		issueUnknown: "spec/unknown-field", issueMissing: "spec/missing-field", issueType: "spec/type",
 		issueValue: "spec/value", issueRefPlace: "ref/place",
 	}[is.kind]
-	if strings.HasPrefix(is.def, "bindings/") || is.n.Key == "bindingVersion" {
+	if strings.HasPrefix(is.def, "bindings/") || is.n.Key == "bindingVersion" || (is.n.Key == "groupId" || is.n.Key == "clientId") && is.kind == issueType {
 		rule = "spec/binding"
+		if is.n.Kind == String && (is.n.Key == "groupId" || is.n.Key == "clientId") {
+			is.msg = is.n.Key + " must be a schema, it is " + describe(is.n)
+			is.hint = "write " + is.n.Key + ": {type: string, const: " + is.n.Value + "}"
+		}
 		if is.kind == issueUnknown && strings.HasPrefix(is.def, "bindings/kafka/") && slices.Contains(kafka06[:], is.n.Key) {
 			v.reportKey("spec/binding-0.6", is.n, quote(is.n.Key)+" is a field of Kafka binding 0.6.0, which is not released; weir reads it already",
 				"other tools refuse it until then; the x- spelling is accepted everywhere")
