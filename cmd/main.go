@@ -49,6 +49,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	p.level.Set(slog.LevelWarn)
 	d := p.deps(build)
+	d.Args = args
 	d.Run = func(ctx context.Context, args ...string) (string, string, int) {
 		var out, errs strings.Builder
 		code := run(ctx, args, strings.NewReader(""), &out, &errs, environ, build)

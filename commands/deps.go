@@ -35,6 +35,8 @@ type Deps struct {
 	Client func(ctx context.Context, opts ...kgo.Opt) (*kgo.Client, error)
 	Now    func() time.Time
 	Log    *slog.Logger
+	// Args is the command line without the program; a secret never stands there.
+	Args []string
 	// Version of the program.
 	Version Version
 	// Run runs another command line of this program in the same process, as the

@@ -1,0 +1,101 @@
+package commands
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/weirhq/weir/cluster"
+	"github.com/weirhq/weir/internal/audit"
+	"github.com/weirhq/weir/internal/config"
+)
+
+// confirmation is what a destructive act asks for.
+type confirmation struct {
+	yes     bool     // --yes
+	names   []string // --confirm, repeatable
+	dryRun  bool     // --dry-run
+	profile cluster.Profile
+}
+
+// confirm asks for agreement to what has been shown. A plain act takes --yes or the
+// word yes; a severe one takes the typed name or --confirm NAME, which --yes never
+// stands for. A protected profile also asks for its own name before severe acts.
+func (d *Deps) confirm(ctx context.Context, c *confirmation, question string, severe ...string) error {
+	if len(severe) > 0 && c.profile.Protected {
+		severe = append(severe, c.profile.Name)
+	}
+	var missing []string
+	for _, name := range severe {
+		if !contains(c.names, name) {
+			missing = append(missing, name)
+		}
+	}
+	switch {
+	case len(severe) > 0 && len(missing) == 0:
+		return nil
+	case len(severe) == 0 && c.yes:
+		return nil
+	case !d.Out.Interactive() && len(severe) > 0:
+		return refused("pass --confirm "+strings.Join(missing, " --confirm "), "%s: no confirmation was given, nothing was changed", question)
+	case !d.Out.Interactive():
+		return refused("pass --yes", "%s: no confirmation was given, nothing was changed", question)
+	}
+	if len(severe) == 0 {
+		ok, err := d.Out.Confirm(ctx, question+"?")
+		if err == nil && !ok {
+			err = refused("", "%s: not confirmed, nothing was changed", question)
+		}
+		return err
+	}
+	for _, name := range missing {
+		ok, err := d.Out.ConfirmName(ctx, question+"?", name)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return refused("", "%s: not confirmed, nothing was changed", question)
+		}
+	}
+	return nil
+}
+
+func contains(names []string, name string) bool {
+	for _, n := range names {
+		if n == name {
+			return true
+		}
+	}
+	return false
+}
+
+// auditLog opens the record of what this run changes on a cluster.
+func (d *Deps) auditLog(conn *cluster.Conn) (*audit.Log, error) {
+	cfg, err := d.Config()
+	if err != nil {
+		return nil, err
+	}
+	path := cfg.Project.Audit.File
+	switch {
+	case path == "":
+		path = filepath.Join(config.StateDir(cfg.Env()), "audit.jsonl")
+	case !filepath.IsAbs(path):
+		path = filepath.Join(cfg.Root, path)
+	}
+	host, _ := os.Hostname()
+	profile := conn.Profile.Name
+	if profile == "" {
+		profile = conn.Profile.Source
+	}
+	return &audit.Log{
+		Path: path, Topic: cfg.Project.Audit.Topic, Now: d.Now,
+		Client: func(context.Context) (*kgo.Client, error) { return conn.Client, nil },
+		Base: audit.Entry{
+			Who: firstOf(cfg.Env().Getenv("USER"), cfg.Env().Getenv("USERNAME")), Host: host,
+			Command: "weir " + strings.Join(d.Args, " "), Profile: profile, ClusterID: conn.ClusterID,
+		},
+	}, nil
+}

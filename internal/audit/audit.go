@@ -1,0 +1,114 @@
+// Package audit keeps the record of what weir wrote: one JSON line a change, in a
+// local file and, where configured, in a topic as a CloudEvent.
+//
+// It decides the form of a line and that it is on disk before weir reports success.
+// It refuses to hold record payloads or secrets, and to stop an act half way: a
+// change that was made and could not be recorded is an error of its own.
+// The two types to know are [Entry] and [Log].
+package audit
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Entry is one change.
+type Entry struct {
+	Time      time.Time `json:"time"` // UTC
+	Who       string    `json:"who"`  // the operating system's user
+	Host      string    `json:"host"`
+	Command   string    `json:"command"` // without the values of flags that name secrets
+	Profile   string    `json:"profile"`
+	ClusterID string    `json:"cluster_id"`
+	// Act is verb and noun, such as "create topic"; Subject names the thing.
+	Act     string `json:"act"`
+	Subject string `json:"subject"`
+	Before  any    `json:"before"`
+	After   any    `json:"after"`
+	// Result is done, or the error.
+	Result string `json:"result"`
+}
+
+// Log appends entries. Its methods are safe for concurrent use.
+type Log struct {
+	// Path of the file; its folder is made when needed.
+	Path string
+	// Topic gets each entry too when Client is set.
+	Topic  string
+	Client func(ctx context.Context) (*kgo.Client, error)
+	// Base holds the fields that are equal for all entries of a run.
+	Base Entry
+	Now  func() time.Time
+
+	mu sync.Mutex
+}
+
+// Record writes one entry to the file, and to the topic if there is one.
+func (l *Log) Record(ctx context.Context, act, subject string, before, after any, failure error) error {
+	e := l.Base
+	e.Time, e.Act, e.Subject, e.Before, e.After, e.Result = l.Now().UTC(), act, subject, before, after, "done"
+	if failure != nil {
+		e.Result = failure.Error()
+	}
+	b, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("write audit entry: %w", err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.appendLine(b); err != nil {
+		return fmt.Errorf("write audit entry to %s: %w", l.Path, err)
+	}
+	if l.Topic == "" || l.Client == nil {
+		return nil
+	}
+	return l.produce(ctx, e, b)
+}
+
+func (l *Log) appendLine(b []byte) error {
+	if err := os.MkdirAll(filepath.Dir(l.Path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(l.Path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	// One write a line: O_APPEND keeps lines of two processes apart.
+	_, err = f.Write(append(b, '\n'))
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+// produce sends the entry in CloudEvents 1.0 binary mode (Kafka protocol binding).
+func (l *Log) produce(ctx context.Context, e Entry, b []byte) error {
+	cl, err := l.Client(ctx)
+	if err != nil {
+		return fmt.Errorf("write audit entry to topic %s: %w", l.Topic, err)
+	}
+	var id [16]byte
+	_, _ = rand.Read(id[:]) // never fails (crypto/rand)
+	r := &kgo.Record{Topic: l.Topic, Key: []byte(e.Subject), Value: b, Headers: []kgo.RecordHeader{
+		{Key: "ce_specversion", Value: []byte("1.0")},
+		{Key: "ce_id", Value: []byte(hex.EncodeToString(id[:]))},
+		{Key: "ce_type", Value: []byte("com.weirhq.weir.change.v1")},
+		{Key: "ce_source", Value: []byte("weir/" + e.Host)},
+		{Key: "ce_subject", Value: []byte(e.Subject)},
+		{Key: "ce_time", Value: []byte(e.Time.Format(time.RFC3339Nano))},
+		{Key: "content-type", Value: []byte("application/json")},
+	}}
+	if err := cl.ProduceSync(ctx, r).FirstErr(); err != nil {
+		return fmt.Errorf("write audit entry to topic %s: %w", l.Topic, err)
+	}
+	return nil
+}
