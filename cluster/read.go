@@ -46,6 +46,10 @@ type Partition struct {
 	EndOffset   *int64 `json:"end_offset"`
 	// StableOffset is the last stable offset: what a read_committed consumer reaches.
 	StableOffset *int64 `json:"stable_offset"`
+	// Timestamps of the first and the newest record, in ms since 1970 as the producers
+	// wrote them, as [Conn.Times] fills them in.
+	FirstTimestampMS *int64 `json:"first_timestamp_ms"`
+	LastTimestampMS  *int64 `json:"last_timestamp_ms"`
 	// SizeBytes is the leader's copy on disk, as [Conn.Sizes] fills it in.
 	SizeBytes *int64 `json:"size_bytes"`
 }
@@ -328,7 +332,12 @@ func (c *Conn) Offsets(ctx context.Context, topics []Topic) error {
 		{-1, 0, func(p *Partition) **int64 { return &p.EndOffset }},
 		{-1, 1, func(p *Partition) **int64 { return &p.StableOffset }},
 	} {
-		if err := c.listOffsets(ctx, topics, kind.timestamp, kind.isolation, kind.field); err != nil {
+		set := func(p *Partition, rp *kmsg.ListOffsetsResponseTopicPartition) {
+			if rp.Offset >= 0 {
+				*kind.field(p) = &rp.Offset
+			}
+		}
+		if err := c.listOffsets(ctx, topics, kind.timestamp, kind.isolation, set); err != nil {
 			return err
 		}
 	}
@@ -351,7 +360,7 @@ func index(topics []Topic) map[topicPartition]*Partition {
 	return out
 }
 
-func (c *Conn) listOffsets(ctx context.Context, topics []Topic, timestamp int64, isolation int8, field func(*Partition) **int64) error {
+func (c *Conn) listOffsets(ctx context.Context, topics []Topic, timestamp int64, isolation int8, set func(*Partition, *kmsg.ListOffsetsResponseTopicPartition)) error {
 	req := kmsg.NewPtrListOffsetsRequest()
 	req.ReplicaID, req.IsolationLevel = -1, isolation
 	for i := range topics {
@@ -374,16 +383,20 @@ func (c *Conn) listOffsets(ctx context.Context, topics []Topic, timestamp int64,
 	}
 	at := index(topics)
 	return eachShard(ctx, c.Client, req, "list offsets", func(resp *kmsg.ListOffsetsResponse) {
+		if timestamp == -3 && resp.Version < 7 {
+			return // before KIP-734 brokers take it for a moment in 1969
+		}
 		for _, t := range resp.Topics {
-			for _, rp := range t.Partitions {
+			for i := range t.Partitions {
+				rp := &t.Partitions[i]
 				p := at[topicPartition{t.Topic, rp.Partition}]
 				switch {
 				case p == nil:
+				case kerr.ErrorForCode(rp.ErrorCode) == kerr.UnsupportedVersion: // this question only
 				case rp.ErrorCode != 0:
 					p.ErrorName = errorName(rp.ErrorCode)
-				case rp.Offset >= 0:
-					offset := rp.Offset
-					*field(p) = &offset
+				default:
+					set(p, rp)
 				}
 			}
 		}

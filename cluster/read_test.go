@@ -3,6 +3,7 @@ package cluster_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/weirhq/weir/cluster"
@@ -116,6 +118,45 @@ func TestTopics(t *testing.T) {
 	}
 	if v := sets[1].Get("retention.ms"); v == nil || *v != "1000" {
 		t.Errorf("retention.ms %v", v)
+	}
+}
+
+func TestUsageAndTimes(t *testing.T) {
+	k := kafkatest.Start(t)
+	c := dial(t, k)
+	a, b := k.Topic("a", 2), k.Topic("b", 1)
+	at := time.UnixMilli(1_700_000_000_000)
+	for i := range 5 {
+		k.Produce(&kgo.Record{Topic: a, Partition: 0, Value: []byte("v"), Timestamp: at.Add(time.Duration(i) * time.Second)})
+	}
+	k.Commit(k.Name("g2"), a, 0, 2)
+	k.Commit(k.Name("g1"), a, 0, 5)
+	l, err := c.Topics(t.Context(), cluster.TopicsQuery{Names: []string{a, b}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(c.Offsets(t.Context(), l.Topics), c.Times(t.Context(), l.Topics)); err != nil {
+		t.Fatal(err)
+	}
+	u, err := c.Usage(t.Context(), l.Topics)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, g := range u.Groups[a] {
+		got = append(got, fmt.Sprintf("%s %d %d %v", strings.TrimPrefix(g.Group, k.Prefix), g.Committed, *g.LagRecords, g.Live()))
+	}
+	if d := cmp.Diff([]string{"g1 1 0 false", "g2 1 3 false"}, got); d != "" {
+		t.Errorf("groups (-want +got):\n%s", d)
+	}
+	if len(u.Groups[b]) != 0 {
+		t.Errorf("groups of b: %+v", u.Groups[b])
+	}
+	if f, w := l.Topics[0].FirstWrite(), l.Topics[0].LastWrite(); f == nil || w == nil || *f != at.UnixMilli() || *w != at.Add(4*time.Second).UnixMilli() {
+		t.Errorf("times %v %v", f, w)
+	}
+	if l.Topics[1].LastWrite() != nil {
+		t.Error("an empty topic has no last write")
 	}
 }
 
