@@ -583,7 +583,14 @@ func (l *GroupList) Err() error {
 func (c *Conn) Groups(ctx context.Context, states, types []string) (*GroupList, error) {
 	const op = "list groups"
 	req := kmsg.NewPtrListGroupsRequest()
-	req.StatesFilter, req.TypesFilter = states, types
+	var err error
+	// Brokers before Kafka 4 compare the words exactly.
+	if req.StatesFilter, err = spelled(op, "state", states, GroupStates()); err != nil {
+		return nil, err
+	}
+	if req.TypesFilter, err = spelled(op, "type", types, GroupTypes()); err != nil {
+		return nil, err
+	}
 	out := &GroupList{Groups: []Group{}}
 	var failed error
 	silent, err := shards(ctx, c.Client, req, op, func(b kgo.BrokerMetadata, resp *kmsg.ListGroupsResponse) {
@@ -624,6 +631,27 @@ func (c *Conn) Groups(ctx context.Context, states, types []string) (*GroupList, 
 		out.Scope = Scope{&no, "some brokers did not answer"}
 	}
 	return out, err
+}
+
+// GroupStates are the states a group of any type may have.
+func GroupStates() []string {
+	return []string{"Assigning", "CompletingRebalance", "Dead", "Empty", "NotReady", "PreparingRebalance", "Reconciling", "Stable"}
+}
+
+// GroupTypes are the types of groups.
+func GroupTypes() []string { return []string{"classic", "consumer", "share", "streams"} }
+
+// spelled gives words the spelling of the known ones.
+func spelled(op, what string, words, known []string) ([]string, error) {
+	var out []string
+	for _, w := range words {
+		i := slices.IndexFunc(known, func(k string) bool { return strings.EqualFold(k, w) })
+		if i < 0 {
+			return nil, misconfigured(op, "", "use "+joinOr(known), "unknown group %s %q", what, w)
+		}
+		out = append(out, known[i])
+	}
+	return out, nil
 }
 
 // keep filters here too, for brokers too old to filter themselves.

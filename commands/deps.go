@@ -67,6 +67,8 @@ func Tree(d *Deps) []*cobra.Command {
 	return []*cobra.Command{
 		newDLT(d),
 		newTopic(d),
+		newGroup(d),
+		newDoctor(d),
 		newProfile(d),
 		newConfig(d),
 		newVersion(d),

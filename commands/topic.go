@@ -9,6 +9,7 @@ import (
 func newTopic(d *Deps) *cobra.Command {
 	return noun("topic", "List, describe and change topics", Govern, []string{"topics", "t"},
 		newTopicList(d),
+		newTopicDescribe(d),
 	)
 }
 

@@ -1,0 +1,11 @@
+package commands
+
+import (
+	"github.com/spf13/cobra"
+)
+
+func newGroup(d *Deps) *cobra.Command {
+	return noun("group", "List, describe and change consumer groups", Govern, []string{"groups", "g"},
+		newGroupList(d),
+	)
+}

@@ -1,0 +1,126 @@
+package commands
+
+import (
+	"context"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weirhq/weir/cluster"
+	"github.com/weirhq/weir/internal/term"
+)
+
+type groupListOptions struct {
+	names         []string
+	states, types []string
+	regex         bool
+	format        term.Format
+}
+
+func newGroupList(d *Deps) *cobra.Command {
+	o := &groupListOptions{}
+	c := &cobra.Command{
+		Use:     "list [NAME...]",
+		Aliases: []string{"ls"},
+		Short:   "List groups of every type with their state",
+		Long: doc(`
+			List groups: classic and new consumer groups, share and streams groups. Names are literal
+			unless --regex is given; a name that does not exist is an error. Nothing is written.`),
+		Example: doc(`
+			# Everything that may be seen
+			$ weir group list
+
+			# Who is not consuming?
+			$ weir group list --state Empty`),
+		Annotations:       map[string]string{Next: "weir lag NAME"},
+		ValidArgsFunction: d.completeGroups(true),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.names = args
+			return runGroupList(c.Context(), d, o)
+		},
+	}
+	flagFormat(c, &o.format, term.TextFormat, term.Wide, term.JSON, term.YAML, term.TSV, term.Name)
+	c.Flags().BoolVar(&o.regex, "regex", false, "names are patterns that match whole names")
+	c.Flags().StringSliceVar(&o.states, "state", nil, "only groups in these states, such as Stable or Empty")
+	c.Flags().StringSliceVar(&o.types, "type", nil, "only groups of these types: classic, consumer, share, streams")
+	return c
+}
+
+func runGroupList(ctx context.Context, d *Deps, o *groupListOptions) error {
+	filter, err := newNamesFilter(o.names, o.regex)
+	if err != nil {
+		return err
+	}
+	conn, err := d.Cluster(ctx)
+	if err != nil {
+		return err
+	}
+	list, err := conn.Groups(ctx, o.states, o.types)
+	if err != nil {
+		return err
+	}
+	if len(o.states)+len(o.types) == 0 {
+		if err := list.Err(); err != nil {
+			return err
+		}
+	}
+	list.Groups = slices.DeleteFunc(list.Groups, func(g cluster.Group) bool { return !filter.match(g.Name) })
+	if !o.regex && len(o.states)+len(o.types) == 0 {
+		for _, name := range o.names {
+			if !slices.ContainsFunc(list.Groups, func(g cluster.Group) bool { return g.Name == name }) {
+				return groupMissing(name, list)
+			}
+		}
+	}
+	if list.Scope.Complete != nil && !*list.Scope.Complete {
+		d.Log.Warn("the list may be incomplete: " + list.Scope.Reason)
+	}
+	return d.Out.Emit(o.format, "group_list", list, viewGroupList(list, o.format == term.Wide))
+}
+
+// groupMissing tells a group that does not exist from one that may not be seen.
+func groupMissing(name string, list *cluster.GroupList) error {
+	if c := list.Scope.Complete; c == nil || !*c {
+		return cluster.Denied("list group", name, "DESCRIBE", "Group", nil)
+	}
+	return &Error{code: NotFound, subject: name, err: errNoGroup(name), hint: "weir group list shows what exists"}
+}
+
+type errNoGroup string
+
+func (e errNoGroup) Error() string { return "list group " + string(e) + ": no such group" }
+
+func viewGroupList(list *cluster.GroupList, wide bool) term.View {
+	table := func() *term.Table {
+		cols := []string{"GROUP*", "TYPE", "STATE", "PROTOCOL"}
+		if wide {
+			cols = append(cols, ">COORDINATOR")
+		}
+		t := term.NewTable(cols...)
+		for _, g := range list.Groups {
+			row := []any{g.Name, deref(g.Type), deref(g.State), g.Protocol}
+			if wide {
+				row = append(row, g.Coordinator)
+			}
+			t.Row(row...)
+		}
+		return t
+	}
+	return term.View{
+		Text: func(p *term.Page) {
+			if len(list.Groups) == 0 {
+				p.Line("No groups.")
+				return
+			}
+			p.Table(table())
+		},
+		Table: table,
+		Names: func() []string {
+			names := make([]string, len(list.Groups))
+			for i := range list.Groups {
+				names[i] = list.Groups[i].Name
+			}
+			return names
+		},
+	}
+}

@@ -1,0 +1,150 @@
+package commands
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/weirhq/weir/cluster"
+	"github.com/weirhq/weir/internal/term"
+)
+
+func viewTopicDescribe(r *topicDescription, now time.Time) term.View {
+	draw := func(wide bool) func(*term.Page) {
+		return func(p *term.Page) {
+			for i := range r.Topics {
+				if i > 0 {
+					p.Line("")
+				}
+				viewTopic(p, &r.Topics[i], r.GroupsScope, now, wide)
+			}
+		}
+	}
+	return term.View{Text: draw(false), Wide: draw(true)}
+}
+
+func viewTopic(p *term.Page, t *topicReport, scope cluster.Scope, now time.Time, wide bool) {
+	p.Line("%s", term.In(term.Bold, t.Name))
+	p.Line("  %s partitions, replication factor %s, %s", p.Int(int64(len(t.Partitions))), unknown(t.ReplicationFactor, strconv.Itoa), joinFacts(
+		"at most "+unknown(t.RecordsMax, p.Int)+" records", unknown(t.SizeBytes, func(n int64) string { return p.Bytes(n) + bytesUnit(p) }),
+	))
+	p.Line("  records from %s to %s", moment(p, t.FirstWriteMS, now), moment(p, t.LastWriteMS, now))
+	rights := "not told"
+	if t.Rights != nil {
+		rights = strings.Join(t.Rights, " ")
+	}
+	p.Line("  you may: %s", rights)
+	p.Line("")
+	table := term.NewTable(">PARTITION", ">LEADER", "REPLICAS", "IN-SYNC", ">LOG-START-OFFSET", ">LOG-END-OFFSET", ">SIZE-BYTES", "STATE")
+	for i := range t.Partitions {
+		part := &t.Partitions[i]
+		style := term.Good
+		if t.Health[i] != cluster.Healthy {
+			style = term.Bad
+		}
+		state := term.In(style, string(t.Health[i]))
+		if part.ErrorName != nil {
+			state = term.In(term.Bad, *part.ErrorName)
+		}
+		var leader any
+		if part.Leader != nil {
+			leader = *part.Leader
+		}
+		table.Row(part.ID, leader, ids(part.Replicas), ids(part.InSyncReplicas), part.StartOffset, part.EndOffset, part.SizeBytes, state)
+	}
+	p.Table(table)
+	p.Line("")
+	viewTopicConfigs(p, t, wide)
+	viewTopicGroups(p, t, scope)
+}
+
+func viewTopicConfigs(p *term.Page, t *topicReport, wide bool) {
+	if t.ConfigsError != nil {
+		p.Line("Settings are unknown: %s", *t.ConfigsError)
+		return
+	}
+	table := term.NewTable("SETTING", "VALUE*", "SOURCE")
+	for _, c := range t.Configs {
+		if !c.Own() && !wide {
+			continue
+		}
+		var value any
+		if c.Value != nil {
+			value = *c.Value
+		}
+		if c.Sensitive {
+			value = "(sensitive)"
+		}
+		table.Row(c.Name, value, c.Source)
+	}
+	if len(table.Rows) == 0 {
+		p.Line("Every setting is inherited; -o wide shows them.")
+		return
+	}
+	p.Table(table)
+}
+
+func viewTopicGroups(p *term.Page, t *topicReport, scope cluster.Scope) {
+	p.Line("")
+	switch {
+	case t.Groups == nil:
+		p.Line("Groups are unknown: %s", scope.Reason)
+	case len(t.Groups) == 0 && scope.Complete != nil && *scope.Complete:
+		p.Line("No group has committed offsets here.")
+	case len(t.Groups) == 0:
+		p.Line("No visible group has committed offsets here: %s.", scope.Reason)
+	default:
+		table := term.NewTable("GROUP*", "STATE", ">PARTITIONS", ">LAG")
+		for _, g := range t.Groups {
+			table.Row(g.Group, deref(g.State), g.Committed, g.LagRecords)
+		}
+		p.Table(table)
+		if scope.Complete == nil || !*scope.Complete {
+			p.Line("There may be more: %s.", scope.Reason)
+		}
+	}
+}
+
+// unknown renders a value that may not be known.
+func unknown[T any](v *T, f func(T) string) string {
+	if v == nil {
+		return "unknown"
+	}
+	return f(*v)
+}
+
+// deref is a table cell of an optional word.
+func deref(s *string) any {
+	if s == nil {
+		return nil
+	}
+	return *s
+}
+
+func bytesUnit(p *term.Page) string {
+	if p.People {
+		return ""
+	}
+	return " bytes"
+}
+
+func joinFacts(facts ...string) string {
+	facts[len(facts)-1] = strings.Replace(facts[len(facts)-1], "unknown", "size unknown", 1)
+	return strings.Join(facts, ", ")
+}
+
+func moment(p *term.Page, ms *int64, now time.Time) string {
+	if ms == nil {
+		return "unknown"
+	}
+	return p.Time(time.UnixMilli(*ms), now)
+}
+
+func ids(ns []int32) string {
+	words := make([]string, len(ns))
+	for i, n := range ns {
+		words[i] = fmt.Sprint(n)
+	}
+	return strings.Join(words, ",")
+}
