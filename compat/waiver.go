@@ -1,0 +1,137 @@
+package compat
+
+import (
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/weirhq/weir/finding"
+)
+
+// Waiver accepts a finding until a day. Reason and Until are required.
+type Waiver struct {
+	// Rule is an id, or a pattern such as json/*.
+	Rule string
+	// Target is a subject's name, a topic, a file or a pattern of one, with or
+	// without its kind in front: topic/orders.order.v1.
+	Target      string
+	Fingerprint string
+	Reason      string
+	Until       string // RFC 3339 full-date; the waiver holds on that day
+	Owner       string
+	At          finding.Position
+}
+
+// covers reports whether the waiver is for a finding.
+func (w Waiver) covers(f finding.Finding, targets []string) bool {
+	if w.Fingerprint != "" && w.Fingerprint != f.Fingerprint {
+		return false
+	}
+	return match(w.Rule, f.Rule) && w.names(targets)
+}
+
+// names reports whether one of the names is the waiver's target.
+func (w Waiver) names(targets []string) bool {
+	if w.Target == "" {
+		return w.Fingerprint != ""
+	}
+	for _, t := range targets {
+		if match(w.Target, t) {
+			return true
+		}
+	}
+	return false
+}
+
+// match treats a pattern as path.Match does, but * also takes dots and slashes when
+// the pattern is nothing else.
+func match(pattern, s string) bool {
+	if pattern == s || pattern == "*" {
+		return true
+	}
+	ok, err := path.Match(pattern, s)
+	return err == nil && ok
+}
+
+// targets are the names under which a waiver may mean a subject.
+func (s *Subject) targets() []string {
+	out := []string{s.Name, s.Kind + "/" + s.Name}
+	if s.Channel != "" {
+		out = append(out, s.Channel, "topic/"+s.Channel, "channel/"+s.Channel)
+	}
+	if s.Channel != "" && s.Message != "" {
+		m := s.Channel + "/" + s.Message
+		out = append(out, m, "message/"+m)
+	}
+	return out
+}
+
+// isCompatRule reports whether a waiver's rule is one of this gate; others belong to
+// lint and audit.
+func isCompatRule(rule string) bool {
+	for _, p := range []string{"json/", "avro/", "proto/", "compat/"} {
+		if strings.HasPrefix(rule, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// waive marks what waivers cover and says what is wrong with the waivers.
+func (e *Engine) waive(results []SubjectResult, loose []finding.Finding) []finding.Finding {
+	today := e.policy.Now.UTC().Format(time.DateOnly)
+	var out []finding.Finding
+	for _, w := range e.policy.Waivers {
+		if !isCompatRule(w.Rule) {
+			continue
+		}
+		say := func(rule string, sev finding.Severity, msg, hint string) {
+			out = append(out, finding.Finding{
+				Rule: rule, Severity: sev, Subject: finding.Subject{Kind: "waiver", Name: w.Rule + " " + w.Target}, Message: msg, Hint: hint,
+				Position: w.At, Owner: w.Owner, Fingerprint: fingerprint(rule, w.Rule, w.Target, w.Fingerprint, w.Until),
+			})
+		}
+		if _, err := time.Parse(time.DateOnly, w.Until); err != nil || w.Reason == "" {
+			say("waiver/invalid", finding.Error, fmt.Sprintf("waiver of %s for %s needs a reason and a day until when", w.Rule, w.Target), "write reason: and until: YYYY-MM-DD")
+			continue
+		}
+		expired := w.Until < today
+		used, known, changed := false, false, false
+		apply := func(f *finding.Finding, targets []string) {
+			if f.Waived != nil || f.Severity <= finding.Info || !w.covers(*f, targets) {
+				return
+			}
+			used = true
+			if !expired {
+				f.Waived = &finding.Waiver{Reason: w.Reason, Until: w.Until, Owner: w.Owner}
+			}
+		}
+		for i := range results {
+			r := &results[i]
+			targets := r.targets()
+			if w.names(targets) {
+				known = true
+				changed = changed || (r.State != StateUnchanged && r.State != StateAdded)
+			}
+			for j := range r.findings {
+				apply(&r.findings[j], targets)
+			}
+		}
+		for i := range loose {
+			f := &loose[i]
+			apply(f, []string{f.Subject.Name, f.Subject.Kind + "/" + f.Subject.Name})
+		}
+		switch {
+		case expired && used:
+			say("waiver/expired", finding.Error, fmt.Sprintf("waiver of %s for %s ended on %s", w.Rule, w.Target, w.Until), "repair the break, or extend the waiver with its owner's word")
+		case used:
+		case !known || !changed:
+			// The base already holds the new schema: the waiver has done its work.
+			say("waiver/unused", finding.Info, fmt.Sprintf("waiver of %s for %s covers nothing any more", w.Rule, w.Target), "delete it")
+		default:
+			say("waiver/unused", finding.Warning, fmt.Sprintf("waiver of %s for %s covers nothing", w.Rule, w.Target), "delete it, or correct its rule, target or fingerprint")
+		}
+	}
+	return out
+}
