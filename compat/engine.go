@@ -74,7 +74,10 @@ type Subject struct {
 	Earlier func(ctx context.Context, limit int) (versions []*Version, cut bool, err error) `json:"-"`
 	// NoHistory says why a transitive mode sees one version only.
 	NoHistory string `json:"-"`
-	Who       Who    `json:"-"`
+	Who       Who    `json:"who,omitzero"`
+	// Link is set for a sender and a receiver within one catalog: Old is what the
+	// sender declares, New what the receiver does.
+	Link *Link `json:"link,omitempty"`
 }
 
 // Engine compares subjects. It is safe for concurrent use.
@@ -327,6 +330,10 @@ func (e *Engine) unreadable(ctx context.Context, r *SubjectResult, v *Version, e
 	se, ok := errors.AsType[*SchemaError](err)
 	if !ok {
 		return fmt.Errorf("read %s: %w", r.Name, err)
+	}
+	if r.Link != nil { // the subject of its own says it
+		r.State = StateUnchecked
+		return nil
 	}
 	at, why := se.At, se.Err.Error()
 	if at.File == "" {
@@ -588,6 +595,13 @@ func (e *Engine) finding(r *SubjectResult, c Comparison, f Finding) finding.Find
 		Position: f.NewAt, Pointer: cmp.Or(f.NewPointer, f.OldPointer), Owner: r.Owner,
 		Fingerprint: fingerprint(f.Rule, r.Name, string(f.Direction), cmp.Or(f.OldPointer, f.NewPointer), f.Change),
 	}
+	was := "as it was in " + words(c.Version)
+	if r.Link != nil {
+		out.Rule = "compat/producer-consumer-mismatch"
+		out.Message = fmt.Sprintf("%s refuses what %s sends: %s", r.Link.Receiver.Application, r.Link.Sender.Application, f.Message)
+		out.Fingerprint = fingerprint(out.Rule, r.Name, f.Rule, cmp.Or(f.OldPointer, f.NewPointer), f.Change)
+		was = "as " + r.Link.Sender.Application + " declares it"
+	}
 	switch {
 	case f.NewAt.IsZero():
 		out.Position = f.OldAt
@@ -595,14 +609,18 @@ func (e *Engine) finding(r *SubjectResult, c Comparison, f Finding) finding.Find
 			out.Position = r.New.At
 		}
 	case !f.OldAt.IsZero():
-		out.Related = []finding.Related{{Position: f.OldAt, Message: "as it was in " + words(c.Version)}}
+		out.Related = []finding.Related{{Position: f.OldAt, Message: was}}
 	}
 	detail := func(label, text string) {
 		if text != "" {
 			out.Details = append(out.Details, finding.Detail{Label: label, Text: text})
 		}
 	}
-	detail("breaks", directionText(f.Direction, r.Mode))
+	if r.Link != nil {
+		detail("rule", f.Rule)
+	} else {
+		detail("breaks", directionText(f.Direction, r.Mode))
+	}
 	if f.Witness != nil {
 		detail("witness", f.Witness.Explanation)
 	}
@@ -618,6 +636,10 @@ func (e *Engine) finding(r *SubjectResult, c Comparison, f Finding) finding.Find
 		if d != "no wire witness: contract" {
 			detail("note", d)
 		}
+	}
+	if r.Link != nil {
+		detail("who", fmt.Sprintf("%s sends, %s receives", r.Link.Sender, r.Link.Receiver))
+		return out
 	}
 	if f.Severity > finding.Info {
 		detail("who", r.Who.text(f.Direction))

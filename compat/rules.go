@@ -71,6 +71,11 @@ func engineRules() []finding.Rule {
 			Purpose: "A changed schema is in a language that can be compared.",
 			Why:     "OpenAPI, RAML and unknown formats are hashed only: the change is unproven.",
 		}, {
+			ID: "compat/mode-loosened", Severity: finding.Warning,
+			Purpose: "A contract does not promise less than it did.",
+			Why:     "A mode that is loosened together with a break hides the break.",
+			Fix:     "Loosen the mode in a change of its own.",
+		}, {
 			ID: "compat/history", Severity: finding.Warning,
 			Purpose: "A transitive mode sees every earlier version.",
 			Why:     "Compatibility is not transitive: each pair may pass and the first and the last may not.",

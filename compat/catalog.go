@@ -1,0 +1,611 @@
+package compat
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/weirhq/weir/catalog"
+	"github.com/weirhq/weir/finding"
+)
+
+// Side is one version of a catalog.
+type Side struct {
+	Catalog *catalog.Catalog
+	// Version names it for people: a commit, a folder, empty for the work tree.
+	Version string
+}
+
+// History loads the versions of a document before the baseline, newest first; cut
+// tells that there are more than limit. It is called once a document.
+type History func(ctx context.Context, document string, limit int) (sides []Side, cut bool, err error)
+
+// Past is what a catalog is compared with.
+type Past struct {
+	Side
+	History History
+	// NoHistory says why History is nil.
+	NoHistory string
+}
+
+// The parts of a message that have a schema of their own.
+const (
+	partPayload = "payload"
+	partHeaders = "headers"
+	partKey     = "key"
+)
+
+// CatalogSubjects pairs the messages of two catalogs. A channel is the same when its
+// topic is (else its address, else its key), a message when its id is, else its name,
+// its payload's own name, its payload, or when no other is left. File, document and
+// AsyncAPI version do not count.
+func CatalogSubjects(past Past, cur Side) ([]Subject, []finding.Finding) {
+	p := &pairing{old: past.Side, cur: cur, past: past, histories: map[string]*loaded{}}
+	was, is := definitions(past.Catalog), definitions(cur.Catalog)
+	for _, name := range sortedNames(was, is) {
+		pairs, gone, added := matchChannels(was[name], is[name])
+		for _, pr := range pairs {
+			p.channel(pr[0], pr[1])
+		}
+		for _, ch := range gone {
+			p.channelRemoved(ch, len(is[name]) > 0)
+		}
+		for _, ch := range added {
+			p.channelAdded(ch)
+		}
+	}
+	return p.subjects, p.loose
+}
+
+// definitions are the channels of a catalog by name, one for each definition.
+func definitions(c *catalog.Catalog) map[string][]*catalog.Channel {
+	out := map[string][]*catalog.Channel{}
+	if c == nil {
+		return out
+	}
+	seen := map[catalog.Identity]int{}
+	var list []*catalog.Channel
+	for ch := range c.Channels() {
+		i, ok := seen[ch.Identity]
+		switch {
+		case !ok:
+			seen[ch.Identity] = len(list)
+			list = append(list, ch)
+		case list[i].Foreign && !ch.Foreign:
+			list[i] = ch // the owner's view of it
+		}
+	}
+	for _, ch := range list {
+		out[ch.Name()] = append(out[ch.Name()], ch)
+	}
+	return out
+}
+
+func sortedNames(a, b map[string][]*catalog.Channel) []string {
+	var names []string
+	for n := range a {
+		names = append(names, n)
+	}
+	for n := range b {
+		if _, both := a[n]; !both {
+			names = append(names, n)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// matchChannels pairs definitions of one topic: several documents may define it.
+func matchChannels(was, is []*catalog.Channel) (pairs [][2]*catalog.Channel, gone, added []*catalog.Channel) {
+	gone, added = slices.Clone(was), slices.Clone(is)
+	for _, same := range []func(a, b *catalog.Channel) bool{
+		func(a, b *catalog.Channel) bool { return a.App.ID != "" && a.App.ID == b.App.ID },
+		func(a, b *catalog.Channel) bool { return a.App.Title != "" && a.App.Title == b.App.Title },
+		func(a, b *catalog.Channel) bool { return a.App.File == b.App.File },
+	} {
+		pairs = append(pairs, take(&gone, &added, same)...)
+	}
+	if len(gone) == 1 && len(added) == 1 {
+		pairs = append(pairs, take(&gone, &added, func(_, _ *catalog.Channel) bool { return true })...)
+	}
+	return pairs, gone, added
+}
+
+// take moves the pairs that a criterion finds out of both lists.
+func take[T comparable](was, is *[]T, same func(a, b T) bool) [][2]T {
+	var pairs [][2]T
+	for _, a := range slices.Clone(*was) {
+		i := slices.IndexFunc(*is, func(b T) bool { return same(a, b) })
+		if i < 0 {
+			continue
+		}
+		pairs = append(pairs, [2]T{a, (*is)[i]})
+		*is = slices.Delete(slices.Clone(*is), i, i+1)
+		j := slices.Index(*was, a)
+		*was = slices.Delete(slices.Clone(*was), j, j+1)
+	}
+	return pairs
+}
+
+type pairing struct {
+	old, cur Side
+	past     Past
+	subjects []Subject
+	loose    []finding.Finding
+
+	mu        sync.Mutex
+	histories map[string]*loaded
+}
+
+type loaded struct {
+	once  sync.Once
+	sides []Side
+	cut   bool
+	err   error
+}
+
+func (p *pairing) report(f finding.Finding) {
+	f.Fingerprint = fingerprint(f.Rule, f.Subject.Name, "", "", "")
+	p.loose = append(p.loose, f)
+}
+
+func (p *pairing) channelAdded(ch *catalog.Channel) {
+	p.report(finding.Finding{
+		Rule: "compat/channel-added", Severity: finding.Info, Subject: finding.Subject{Kind: "channel", Name: ch.Name()},
+		Message: fmt.Sprintf("new channel %s in %s", ch.Name(), ch.App.Name()), Position: ch.At, Owner: ch.Owner.V.Team,
+	})
+	for _, m := range ch.Messages {
+		p.parts(nil, nil, ch, m)
+	}
+}
+
+// channelRemoved reports a definition that is gone. Where another document still
+// defines the topic, only this document stopped describing it.
+func (p *pairing) channelRemoved(ch *catalog.Channel, described bool) {
+	if described {
+		return
+	}
+	who := whoIs(p.old.Catalog, ch, nil)
+	sev, why := finding.Error, ""
+	switch {
+	case retired(ch.Lifecycle):
+		sev, why = finding.Info, "; it was retired"
+	case len(who.Consumers) == 0 && !who.External:
+		sev, why = finding.Info, "; nobody declared to receive from it"
+	case ch.Compatibility.V == string(ModeNone):
+		sev, why = finding.Info, "; its mode was NONE"
+	}
+	f := finding.Finding{
+		Rule: "compat/channel-removed", Severity: sev, Subject: finding.Subject{Kind: "channel", Name: ch.Name()},
+		Message: fmt.Sprintf("channel %s of %s was removed%s", ch.Name(), ch.App.Name(), why), Position: finding.Position{File: p.newFile(ch.App)},
+		Related: []finding.Related{{Position: ch.At, Message: "as it was in " + words(p.old.Version)}}, Owner: ch.Owner.V.Team,
+	}
+	if sev == finding.Error {
+		f.Hint = "keep it, set x-lifecycle to deprecated, and to retired once its receivers are gone"
+		f.Details = []finding.Detail{{Label: "who", Text: who.text(Forward)}}
+	}
+	p.report(f)
+}
+
+// newFile is where the document of an old application stands now: a finding about
+// something removed should point at the document under review.
+func (p *pairing) newFile(a *catalog.Application) string {
+	for _, b := range p.cur.Catalog.Applications {
+		if (a.ID != "" && a.ID == b.ID) || (a.Title != "" && a.Title == b.Title) || a.File == b.File {
+			return b.File
+		}
+	}
+	return a.File
+}
+
+func retired(l catalog.Value[catalog.Lifecycle]) bool { return l.V.State == "retired" }
+
+func (p *pairing) channel(a, b *catalog.Channel) {
+	if was, is := a.Compatibility, b.Compatibility; was.Known() && is.Known() {
+		p.loosened(was, is, finding.Subject{Kind: "channel", Name: b.Name()}, b.At)
+	}
+	pairs, gone, added := matchMessages(a.Messages, b.Messages)
+	for _, pr := range pairs {
+		p.parts(a, pr[0], b, pr[1])
+	}
+	for _, m := range gone {
+		p.messageRemoved(a, m, b)
+	}
+	for _, m := range added {
+		p.messageAdded(a, b, m)
+		p.parts(nil, nil, b, m)
+	}
+}
+
+// loosened reports a mode that promises less than it did: a change of the rules in
+// the change that they judge.
+func (p *pairing) loosened(was, is catalog.Value[string], s finding.Subject, at finding.Position) {
+	a, errA := ParseMode(was.V)
+	b, errB := ParseMode(is.V)
+	if errA != nil || errB != nil || promises(b, a) {
+		return
+	}
+	if !is.At.IsZero() {
+		at = is.At
+	}
+	p.report(finding.Finding{
+		Rule: "compat/mode-loosened", Severity: finding.Warning, Subject: s, Position: at,
+		Message: fmt.Sprintf("the mode went from %s to %s", a, b), Hint: "loosen the mode in a change of its own",
+	})
+}
+
+// promises reports that mode b promises all that mode a does.
+func promises(b, a Mode) bool {
+	for _, d := range a.Directions() {
+		if !slices.Contains(b.Directions(), d) {
+			return false
+		}
+	}
+	return (b.Transitive() || !a.Transitive()) && (b == ModeAdditive || a != ModeAdditive)
+}
+
+// matchMessages pairs the messages of one channel.
+func matchMessages(was, is []*catalog.Message) (pairs [][2]*catalog.Message, gone, added []*catalog.Message) {
+	gone, added = slices.Clone(was), slices.Clone(is)
+	for _, same := range []func(a, b *catalog.Message) bool{
+		func(a, b *catalog.Message) bool { return a.ID != "" && a.ID == b.ID },
+		func(a, b *catalog.Message) bool { return a.Name != "" && a.Name == b.Name },
+		func(a, b *catalog.Message) bool {
+			n := payloadName(a)
+			return n != "" && n == payloadName(b)
+		},
+		samePayload,
+	} {
+		pairs = append(pairs, take(&gone, &added, same)...)
+	}
+	if len(gone) == 1 && len(added) == 1 {
+		pairs = append(pairs, take(&gone, &added, func(_, _ *catalog.Message) bool { return true })...)
+	}
+	return pairs, gone, added
+}
+
+// payloadName is what a payload calls itself: an Avro full name, a JSON $id or title.
+func payloadName(m *catalog.Message) string {
+	if m.Payload == nil || m.Payload.Node() == nil {
+		return ""
+	}
+	n := m.Payload.Node()
+	switch m.Payload.Format {
+	case catalog.FormatAvro:
+		name := n.Get("name").Text()
+		if ns := n.Get("namespace").Text(); ns != "" && name != "" && !strings.Contains(name, ".") {
+			name = ns + "." + name
+		}
+		return name
+	case catalog.FormatJSON:
+		return cmp.Or(n.Get("$id").Text(), n.Get("id").Text(), n.Get("title").Text())
+	case catalog.FormatProtobuf:
+		return protoName(n.Text())
+	}
+	return ""
+}
+
+// protoName is the package and the first message of a .proto text, as far as two
+// words on a line tell.
+func protoName(text string) string {
+	pkg := ""
+	for line := range strings.Lines(text) {
+		f := strings.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(" \t\r\n;{", r) })
+		switch {
+		case len(f) >= 2 && f[0] == "package":
+			pkg = f[1] + "."
+		case len(f) >= 2 && f[0] == "message":
+			return pkg + f[1]
+		}
+	}
+	return ""
+}
+
+func samePayload(a, b *catalog.Message) bool {
+	if a.Payload == nil || b.Payload == nil || a.Payload.Format != b.Payload.Format {
+		return false
+	}
+	x, errX := a.Payload.Text()
+	y, errY := b.Payload.Text()
+	return errX == nil && errY == nil && bytes.Equal(x, y)
+}
+
+func (p *pairing) messageRemoved(a *catalog.Channel, m *catalog.Message, b *catalog.Channel) {
+	who := whoIs(p.old.Catalog, a, m)
+	sev, why := finding.Error, ""
+	switch {
+	case retired(m.Lifecycle) || retired(a.Lifecycle):
+		sev, why = finding.Info, "; it was retired"
+	case len(who.Consumers) == 0 && !who.External:
+		sev, why = finding.Info, "; nobody declared to receive it"
+	case a.CompatibilityOf(m).V == string(ModeNone):
+		sev, why = finding.Info, "; its mode was NONE"
+	}
+	f := finding.Finding{
+		Rule: "compat/message-removed", Severity: sev, Subject: finding.Subject{Kind: "message", Name: a.Name() + " " + messageName(m)},
+		Message:  fmt.Sprintf("message %s of %s was removed%s", messageName(m), a.Name(), why),
+		Position: b.At, Owner: b.Owner.V.Team,
+		Related: []finding.Related{{Position: m.At, Message: "as it was in " + words(p.old.Version)}},
+	}
+	if sev == finding.Error {
+		f.Hint = "keep it, set x-lifecycle to deprecated, and to retired once its receivers are gone"
+		f.Details = []finding.Detail{{Label: "who", Text: who.text(Forward)}}
+	}
+	p.report(f)
+}
+
+// messageAdded is a warning where somebody takes all messages of the channel and so
+// meets one that it does not know.
+func (p *pairing) messageAdded(a, b *catalog.Channel, m *catalog.Message) {
+	f := finding.Finding{
+		Rule: "compat/message-added", Severity: finding.Info, Subject: finding.Subject{Kind: "message", Name: b.Name() + " " + messageName(m)},
+		Message: fmt.Sprintf("new message %s on %s", messageName(m), b.Name()), Position: m.At, Owner: b.Owner.V.Team,
+	}
+	var all []Party
+	for _, op := range receivers(p.cur.Catalog, b) {
+		if !takes(op, m) {
+			continue
+		}
+		for _, before := range receivers(p.old.Catalog, a) {
+			if before.App.Name() == op.App.Name() && before.ID == op.ID && len(before.Messages) == len(before.Channel.Messages) {
+				all = append(all, party(op))
+			}
+		}
+	}
+	if len(all) > 0 {
+		f.Severity = finding.Warning
+		f.Message += ", whose receivers take every message"
+		f.Details = []finding.Detail{{Label: "who", Text: parties(all)}}
+		f.Hint = "let them know the message before it is sent"
+	}
+	p.report(f)
+}
+
+func messageName(m *catalog.Message) string { return cmp.Or(m.ID, m.Name, m.Title) }
+
+// parts adds a subject for each schema of a message. a is nil for a new message.
+func (p *pairing) parts(a *catalog.Channel, old *catalog.Message, b *catalog.Channel, cur *catalog.Message) {
+	for _, part := range []string{partPayload, partHeaders, partKey} {
+		var was *catalog.Schema
+		if old != nil {
+			was = schemaOf(old, part)
+		}
+		is := schemaOf(cur, part)
+		if was == nil && is == nil {
+			continue
+		}
+		s := Subject{
+			Kind: "message", Channel: b.Name(), Message: messageName(cur), Part: part,
+			Name: b.Name() + " " + messageName(cur), Owner: b.Owner.V.Team, NoHistory: p.past.NoHistory,
+			Mode: modeOf(b, cur),
+		}
+		if part != partPayload {
+			s.Name += " " + part
+		}
+		if is == nil {
+			p.report(finding.Finding{
+				Rule: "compat/schema-removed", Severity: finding.Warning, Subject: s.subject(), Position: cur.At, Owner: s.Owner,
+				Message: fmt.Sprintf("the %s schema is no longer declared", part), Hint: "declare it again: nothing holds the next change back",
+				Related: []finding.Related{{Position: was.At, Message: "as it was in " + words(p.old.Version)}},
+			})
+			continue
+		}
+		s.New = schemaVersion(is, p.cur.Version)
+		s.Who = whoIs(p.cur.Catalog, b, cur)
+		if was != nil {
+			s.Old = schemaVersion(was, p.old.Version)
+			s.Earlier = p.earlier(a, old, part)
+		} else if old != nil {
+			p.report(finding.Finding{
+				Rule: "compat/schema-added", Severity: finding.Info, Subject: s.subject(), Position: is.At, Owner: s.Owner,
+				Message: fmt.Sprintf("the %s schema is new, there is nothing to compare it with", part),
+			})
+		}
+		p.subjects = append(p.subjects, s)
+	}
+}
+
+func modeOf(ch *catalog.Channel, m *catalog.Message) Mode {
+	v := ch.CompatibilityOf(m)
+	if v.Origin == catalog.OriginDefault {
+		return "" // the policy's
+	}
+	mode, err := ParseMode(v.V)
+	if err != nil {
+		return ModeFull // the catalog's own check names the wrong word
+	}
+	return mode
+}
+
+func schemaOf(m *catalog.Message, part string) *catalog.Schema {
+	switch part {
+	case partHeaders:
+		return m.Headers
+	case partKey:
+		return m.Key
+	}
+	return m.Payload
+}
+
+func schemaVersion(s *catalog.Schema, version string) *Version {
+	v := &Version{At: s.At, Schema: Schema{Name: s.Identity.File, Version: version, Locate: s.Locate, Load: s.Load}}
+	switch s.Format {
+	case catalog.FormatJSON:
+		v.Schema.Format = JSON
+	case catalog.FormatAvro:
+		v.Schema.Format = Avro
+	case catalog.FormatProtobuf:
+		v.Schema.Format = Protobuf
+	default:
+		v.Opaque = cmp.Or(s.MediaType, string(s.Format))
+	}
+	if s.Remote != "" {
+		v.Remote = s.Remote
+		return v
+	}
+	v.Schema.Text, v.Err = s.Text()
+	return v
+}
+
+// earlier finds the same schema in the versions before the baseline.
+func (p *pairing) earlier(a *catalog.Channel, old *catalog.Message, part string) func(context.Context, int) ([]*Version, bool, error) {
+	if p.past.History == nil {
+		return nil
+	}
+	return func(ctx context.Context, limit int) ([]*Version, bool, error) {
+		p.mu.Lock()
+		h := p.histories[a.App.File]
+		if h == nil {
+			h = &loaded{}
+			p.histories[a.App.File] = h
+		}
+		p.mu.Unlock()
+		h.once.Do(func() { h.sides, h.cut, h.err = p.past.History(ctx, a.App.File, limit) })
+		if h.err != nil {
+			return nil, false, h.err
+		}
+		var out []*Version
+		for _, side := range h.sides {
+			for _, ch := range definitions(side.Catalog)[a.Name()] {
+				pairs, _, _ := matchMessages([]*catalog.Message{old}, ch.Messages)
+				if len(pairs) == 0 {
+					continue
+				}
+				if s := schemaOf(pairs[0][1], part); s != nil {
+					out = append(out, schemaVersion(s, side.Version))
+					break
+				}
+			}
+		}
+		return out, h.cut, nil
+	}
+}
+
+// whoIs names the parties of a message, or of a whole channel when m is nil.
+func whoIs(c *catalog.Catalog, ch *catalog.Channel, m *catalog.Message) Who {
+	w := Who{Known: true, Consumers: []Party{}, Producers: []Party{}, External: ch.External.V}
+	for _, op := range operations(c, ch) {
+		if m != nil && !takes(op, m) {
+			continue
+		}
+		if op.Direction == catalog.Receive {
+			w.Consumers = append(w.Consumers, party(op))
+		} else {
+			w.Producers = append(w.Producers, party(op))
+		}
+	}
+	for _, claim := range ch.ClaimedBy {
+		pt := Party{Application: claim.Name}
+		if claim.Direction == catalog.Receive {
+			w.Consumers = append(w.Consumers, pt)
+		} else {
+			w.Producers = append(w.Producers, pt)
+		}
+	}
+	return w
+}
+
+// operations are those of every application on the channel: by topic, or by
+// definition where there is no topic.
+func operations(c *catalog.Catalog, ch *catalog.Channel) []*catalog.Operation {
+	if c == nil {
+		return nil
+	}
+	if ch.Topic != "" {
+		return slices.Concat(c.Producers(ch.Topic), c.Consumers(ch.Topic))
+	}
+	var out []*catalog.Operation
+	for _, same := range c.SameChannel(ch) {
+		out = append(out, c.ChannelOperations(same)...)
+	}
+	return out
+}
+
+func receivers(c *catalog.Catalog, ch *catalog.Channel) []*catalog.Operation {
+	return slices.DeleteFunc(operations(c, ch), func(op *catalog.Operation) bool { return op.Direction != catalog.Receive })
+}
+
+// takes reports whether an operation is about a message; one that names none is
+// about all of its channel.
+func takes(op *catalog.Operation, m *catalog.Message) bool {
+	if len(op.Messages) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(op.Messages, func(o *catalog.Message) bool {
+		return o.Identity == m.Identity || (o.ID != "" && o.ID == m.ID) || (o.Name != "" && o.Name == m.Name)
+	})
+}
+
+func party(op *catalog.Operation) Party {
+	p := Party{Application: op.App.Name(), Owner: cmp.Or(op.Owner.V.Team, op.App.Owner.V.Team)}
+	if op.Direction == catalog.Receive {
+		p.Group = op.Group.V.String()
+		if p.Group == "unknown" {
+			p.Group = ""
+		}
+	}
+	return p
+}
+
+// Link says that a subject is no change but two documents that speak of one topic.
+type Link struct {
+	Sender   Party `json:"sender"`
+	Receiver Party `json:"receiver"`
+}
+
+// LinkSubjects pairs what senders of a topic declare with what receivers in other
+// documents declare for it.
+func LinkSubjects(c *catalog.Catalog) []Subject {
+	var out []Subject
+	for _, topic := range c.Topics() {
+		seen := map[string]bool{}
+		for _, send := range c.Producers(topic) {
+			for _, recv := range c.Consumers(topic) {
+				if send.App == recv.App {
+					continue
+				}
+				pairs, _, _ := matchMessages(messagesOf(send), messagesOf(recv))
+				for _, pr := range pairs {
+					for _, part := range []string{partPayload, partHeaders, partKey} {
+						s, ok := link(topic, send, recv, pr[0], pr[1], part)
+						if ok && !seen[s.Name] {
+							seen[s.Name] = true
+							out = append(out, s)
+						}
+					}
+				}
+			}
+		}
+	}
+	return out
+}
+
+func messagesOf(op *catalog.Operation) []*catalog.Message {
+	if len(op.Messages) == 0 && op.Channel != nil {
+		return op.Channel.Messages
+	}
+	return op.Messages
+}
+
+func link(topic string, send, recv *catalog.Operation, a, b *catalog.Message, part string) (Subject, bool) {
+	was, is := schemaOf(a, part), schemaOf(b, part)
+	if was == nil || is == nil || was.Identity == is.Identity || was.Remote != "" || is.Remote != "" {
+		return Subject{}, false
+	}
+	s := Subject{
+		Kind: "link", Channel: topic, Message: messageName(b), Part: part, Mode: ModeBackward,
+		Name: fmt.Sprintf("%s %s %s -> %s", topic, messageName(b), send.App.Name(), recv.App.Name()),
+		Old:  schemaVersion(was, send.App.Name()), New: schemaVersion(is, recv.App.Name()),
+		Owner: cmp.Or(recv.App.Owner.V.Team, send.App.Owner.V.Team),
+		Who:   Who{Known: true, Consumers: []Party{party(recv)}, Producers: []Party{party(send)}},
+		Link:  &Link{Sender: party(send), Receiver: party(recv)},
+	}
+	if part != partPayload {
+		s.Name += " " + part
+	}
+	return s, true
+}
