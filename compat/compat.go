@@ -11,6 +11,7 @@ package compat
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/weirhq/weir/finding"
 )
@@ -98,7 +99,7 @@ type Options struct {
 // Witness is the concrete message that proves a break.
 type Witness struct {
 	// JSON is the message in JSON form (Protobuf: protojson; Avro: Avro JSON).
-	JSON []byte `json:"json,omitempty"`
+	JSON json.RawMessage `json:"json,omitempty"`
 	// Binary is the message as the writer encodes it, where the format has one.
 	Binary []byte `json:"binary,omitempty"`
 	// Reads is what the reader makes of it, where it does not simply refuse.
@@ -130,7 +131,8 @@ type Finding struct {
 	Suggestion string `json:"suggestion,omitempty"`
 	// Change is the keyword's old and new value, "old -> new", for fingerprints.
 	Change string `json:"change,omitempty"`
-	// VendorType is the registry's own constant under --as confluent.
+	// VendorType is another tool's name for it: the registry's constant, or the id of
+	// buf's rule.
 	VendorType string   `json:"vendor_type,omitempty"`
 	Details    []string `json:"details,omitempty"`
 }
