@@ -1,0 +1,291 @@
+package jsonschema
+
+import (
+	"maps"
+	"math/big"
+	"slices"
+	"strings"
+
+	v6 "github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// types is a set of the six JSON types; integer is number with whole set.
+type types uint8
+
+const (
+	tNull types = 1 << iota
+	tBool
+	tNumber
+	tString
+	tArray
+	tObject
+	tAll = tNull | tBool | tNumber | tString | tArray | tObject
+)
+
+func (t types) String() string {
+	return map[types]string{tNull: "null", tBool: "boolean", tNumber: "number", tString: "string", tArray: "array", tObject: "object"}[t]
+}
+
+func typeOf(v any) types {
+	switch typeName(v) {
+	case "null":
+		return tNull
+	case "boolean":
+		return tBool
+	case "number":
+		return tNumber
+	case "string":
+		return tString
+	case "array":
+		return tArray
+	}
+	return tObject
+}
+
+// node is a compiled schema in one form for all drafts, by position: dependencies
+// are split, tuple items and prefixItems are prefix, additionalItems and items are
+// rest. Every list is in a fixed order.
+type node struct {
+	id      int
+	url     string // of the document
+	pointer string // in the document
+	doc     *document
+
+	always *bool // true or false schema
+	ref    *node
+	// opaque is set where the meaning depends on the dynamic scope.
+	opaque string
+
+	types   types // 0: no type keyword
+	integer bool  // number only as integer
+	enum    []any
+	enumKey map[string]struct{}
+	konst   *any
+
+	not, cond, then, els *node
+	allOf, anyOf, oneOf  []*node
+
+	format           *v6.Format
+	minLen, maxLen   *int
+	pattern          *pattern
+	min, max         *big.Rat
+	minExcl, maxExcl bool
+	multipleOf       *big.Rat
+
+	props              map[string]*node
+	propNames          []string
+	patternProps       []patternProp
+	additional         *node
+	names              *node
+	required           []string
+	minProps, maxProps *int
+	depRequired        []depRequired
+	depSchemas         []depSchema
+
+	prefix             []*node
+	rest               *node
+	contains           *node
+	minCont, maxCont   *int
+	minItems, maxItems *int
+	unique             bool
+
+	unevalProps, unevalItems *node
+
+	defaultValue *any
+	examples     []any
+}
+
+type patternProp struct {
+	re   *pattern
+	node *node
+}
+
+type depRequired struct {
+	name  string
+	needs []string
+}
+
+type depSchema struct {
+	name string
+	node *node
+}
+
+// convert turns the validator's graph into nodes, in the order in which they are
+// met, so that ids do not depend on a map's order.
+func (s *schema) convert(root *v6.Schema) *compiled {
+	c := &compiled{v6: root}
+	known := map[*v6.Schema]*node{}
+	var pending []*v6.Schema
+	var conv func(*v6.Schema) *node
+	conv = func(sch *v6.Schema) *node {
+		if sch == nil {
+			return nil
+		}
+		if n, ok := known[sch]; ok {
+			return n
+		}
+		n := &node{id: len(c.nodes)}
+		n.url, n.pointer = splitLocation(sch.Location)
+		n.doc = s.docs[n.url]
+		known[sch] = n
+		c.nodes = append(c.nodes, n)
+		pending = append(pending, sch)
+		return n
+	}
+	boolean := func(b bool, at *v6.Schema, keyword string) *node {
+		n := &node{id: len(c.nodes), always: &b}
+		n.url, n.pointer = splitLocation(at.Location)
+		n.pointer += "/" + keyword
+		n.doc = s.docs[n.url]
+		c.nodes = append(c.nodes, n)
+		return n
+	}
+	list := func(in []*v6.Schema) []*node {
+		out := make([]*node, 0, len(in))
+		for _, x := range in {
+			out = append(out, conv(x))
+		}
+		return out
+	}
+	c.root = conv(root)
+	for len(pending) > 0 {
+		sch := pending[0]
+		pending = pending[1:]
+		n := known[sch]
+		if sch.Bool != nil {
+			n.always = sch.Bool
+			continue
+		}
+		n.ref = conv(sch.Ref)
+		if n.ref != nil && sch.DraftVersion < 2019 {
+			continue // siblings of $ref are ignored
+		}
+		if sch.RecursiveRef != nil {
+			if sch.RecursiveRef.RecursiveAnchor {
+				n.opaque = "$recursiveRef depends on who refers to it"
+			}
+			n.allOf = append(n.allOf, conv(sch.RecursiveRef))
+		}
+		if d := sch.DynamicRef; d != nil {
+			if d.Anchor != "" && d.Ref.DynamicAnchor == d.Anchor {
+				n.opaque = "$dynamicRef depends on who refers to it"
+			}
+			n.allOf = append(n.allOf, conv(d.Ref))
+		}
+		n.setTypes(sch)
+		if sch.Enum != nil {
+			n.enum = sch.Enum.Values
+			n.enumKey = make(map[string]struct{}, len(n.enum))
+			for _, v := range n.enum {
+				n.enumKey[key(v)] = struct{}{}
+			}
+		}
+		n.konst = sch.Const
+		n.not, n.cond, n.then, n.els = conv(sch.Not), conv(sch.If), conv(sch.Then), conv(sch.Else)
+		n.allOf = append(n.allOf, list(sch.AllOf)...)
+		n.anyOf, n.oneOf = list(sch.AnyOf), list(sch.OneOf)
+
+		n.format, n.minLen, n.maxLen = sch.Format, sch.MinLength, sch.MaxLength
+		n.pattern, _ = sch.Pattern.(*pattern)
+		n.multipleOf = sch.MultipleOf
+		n.min, n.max = sch.Minimum, sch.Maximum
+		if x := sch.ExclusiveMinimum; x != nil && (n.min == nil || x.Cmp(n.min) >= 0) {
+			n.min, n.minExcl = x, true
+		}
+		if x := sch.ExclusiveMaximum; x != nil && (n.max == nil || x.Cmp(n.max) <= 0) {
+			n.max, n.maxExcl = x, true
+		}
+
+		n.propNames = slices.Sorted(maps.Keys(sch.Properties))
+		if len(n.propNames) > 0 {
+			n.props = make(map[string]*node, len(n.propNames))
+		}
+		for _, name := range n.propNames {
+			n.props[name] = conv(sch.Properties[name])
+		}
+		patterns := slices.SortedFunc(maps.Keys(sch.PatternProperties), func(a, b v6.Regexp) int { return strings.Compare(a.String(), b.String()) })
+		for _, re := range patterns {
+			if p, ok := re.(*pattern); ok {
+				n.patternProps = append(n.patternProps, patternProp{p, conv(sch.PatternProperties[re])})
+			}
+		}
+		switch a := sch.AdditionalProperties.(type) {
+		case bool:
+			n.additional = boolean(a, sch, "additionalProperties")
+		case *v6.Schema:
+			n.additional = conv(a)
+		}
+		n.names = conv(sch.PropertyNames)
+		n.required = slices.Sorted(slices.Values(sch.Required))
+		n.minProps, n.maxProps = sch.MinProperties, sch.MaxProperties
+		for _, name := range slices.Sorted(maps.Keys(sch.Dependencies)) {
+			switch d := sch.Dependencies[name].(type) {
+			case []string:
+				n.depRequired = append(n.depRequired, depRequired{name, d})
+			case *v6.Schema:
+				n.depSchemas = append(n.depSchemas, depSchema{name, conv(d)})
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(sch.DependentRequired)) {
+			n.depRequired = append(n.depRequired, depRequired{name, sch.DependentRequired[name]})
+		}
+		for _, name := range slices.Sorted(maps.Keys(sch.DependentSchemas)) {
+			n.depSchemas = append(n.depSchemas, depSchema{name, conv(sch.DependentSchemas[name])})
+		}
+
+		switch items := sch.Items.(type) {
+		case *v6.Schema:
+			n.rest = conv(items)
+		case []*v6.Schema:
+			n.prefix = list(items)
+			switch a := sch.AdditionalItems.(type) {
+			case bool:
+				n.rest = boolean(a, sch, "additionalItems")
+			case *v6.Schema:
+				n.rest = conv(a)
+			}
+		}
+		if sch.DraftVersion >= 2020 {
+			n.prefix, n.rest = list(sch.PrefixItems), conv(sch.Items2020)
+		}
+		n.contains, n.minCont, n.maxCont = conv(sch.Contains), sch.MinContains, sch.MaxContains
+		n.minItems, n.maxItems, n.unique = sch.MinItems, sch.MaxItems, sch.UniqueItems
+		n.unevalProps, n.unevalItems = conv(sch.UnevaluatedProperties), conv(sch.UnevaluatedItems)
+		n.defaultValue, n.examples = sch.Default, sch.Examples
+	}
+	return c
+}
+
+func (n *node) setTypes(sch *v6.Schema) {
+	if sch.Types == nil || sch.Types.IsEmpty() {
+		return
+	}
+	for _, t := range sch.Types.ToStrings() {
+		switch t {
+		case "null":
+			n.types |= tNull
+		case "boolean":
+			n.types |= tBool
+		case "number":
+			n.types |= tNumber
+			n.integer = false
+		case "integer":
+			// ToStrings lists number before integer.
+			if n.types&tNumber == 0 {
+				n.types |= tNumber
+				n.integer = true
+			}
+		case "string":
+			n.types |= tString
+		case "array":
+			n.types |= tArray
+		case "object":
+			n.types |= tObject
+		}
+	}
+}
+
+func splitLocation(loc string) (docURL, pointer string) {
+	docURL, frag, _ := strings.Cut(loc, "#")
+	return docURL, unescapeFragment(frag)
+}
