@@ -65,6 +65,7 @@ const (
 // Tree returns the commands below the root.
 func Tree(d *Deps) []*cobra.Command {
 	return []*cobra.Command{
+		newCompat(d),
 		newDLT(d),
 		newTopic(d),
 		newGroup(d),

@@ -496,34 +496,31 @@ func (e *Engine) conclude(r *SubjectResult) {
 		}
 	}
 	index := map[string]int{}
+	versions := map[int][]string{}
 	for _, c := range r.Comparisons {
 		for _, f := range c.Findings {
 			if f.Severity <= finding.Info && broken[key{f.Rule, f.OldPointer, f.NewPointer, f.Change}] {
 				continue // the other direction, or another version, says it
 			}
 			out := e.finding(r, c, f)
-			if i, ok := index[out.Fingerprint]; ok {
-				addVersion(&r.findings[i], c.Version)
-				continue
+			i, again := index[out.Fingerprint]
+			if !again {
+				i = len(r.findings)
+				index[out.Fingerprint] = i
+				r.findings = append(r.findings, out)
 			}
-			index[out.Fingerprint] = len(r.findings)
-			r.findings = append(r.findings, out)
+			if !slices.Contains(versions[i], c.Version) {
+				versions[i] = append(versions[i], c.Version)
+			}
+		}
+	}
+	for i, vs := range versions {
+		if len(vs) > 1 {
+			r.findings[i].Details = append(r.findings[i].Details, finding.Detail{Label: "versions", Text: strings.Join(vs, ", ")})
 		}
 	}
 	if r.Prediction != nil {
 		e.concludePrediction(r)
-	}
-}
-
-// addVersion notes that a finding holds against one more version.
-func addVersion(f *finding.Finding, version string) {
-	for i := range f.Details {
-		if f.Details[i].Label == "versions" {
-			if !slices.Contains(strings.Split(f.Details[i].Text, ", "), version) {
-				f.Details[i].Text += ", " + version
-			}
-			return
-		}
 	}
 }
 
@@ -596,6 +593,11 @@ func (e *Engine) finding(r *SubjectResult, c Comparison, f Finding) finding.Find
 		Fingerprint: fingerprint(f.Rule, r.Name, string(f.Direction), cmp.Or(f.OldPointer, f.NewPointer), f.Change),
 	}
 	was := "as it was in " + words(c.Version)
+	if f.Contract { // a contract is broken for both sides at once
+		out.Fingerprint = fingerprint(f.Rule, r.Name, "", cmp.Or(f.OldPointer, f.NewPointer), f.Change)
+	} else {
+		out.Message = strings.ToUpper(string(f.Direction)) + ": " + f.Message
+	}
 	if r.Link != nil {
 		out.Rule = "compat/producer-consumer-mismatch"
 		out.Message = fmt.Sprintf("%s refuses what %s sends: %s", r.Link.Receiver.Application, r.Link.Sender.Application, f.Message)
@@ -616,10 +618,13 @@ func (e *Engine) finding(r *SubjectResult, c Comparison, f Finding) finding.Find
 			out.Details = append(out.Details, finding.Detail{Label: label, Text: text})
 		}
 	}
-	if r.Link != nil {
+	switch {
+	case r.Link != nil:
 		detail("rule", f.Rule)
-	} else {
-		detail("breaks", directionText(f.Direction, r.Mode))
+	case f.Contract:
+		detail("breaks", "the contract, mode "+string(r.Mode))
+	default:
+		detail("breaks", directionText(f.Direction)+", mode "+string(r.Mode))
 	}
 	if f.Witness != nil {
 		detail("witness", f.Witness.Explanation)
@@ -644,7 +649,6 @@ func (e *Engine) finding(r *SubjectResult, c Comparison, f Finding) finding.Find
 	if f.Severity > finding.Info {
 		detail("who", r.Who.text(f.Direction))
 	}
-	detail("versions", c.Version)
 	return out
 }
 
@@ -657,11 +661,11 @@ func joinText(a, b string) string {
 
 func words(version string) string { return cmp.Or(version, "the old version") }
 
-func directionText(d Direction, m Mode) string {
+func directionText(d Direction) string {
 	if d == Backward {
-		return "BACKWARD (new readers, old records), mode " + string(m)
+		return "new readers of old records"
 	}
-	return "FORWARD (old readers, new records), mode " + string(m)
+	return "old readers of new records"
 }
 
 // fingerprint names a finding for a waiver: stable while the change is the same,
@@ -672,4 +676,36 @@ func fingerprint(rule, subject, direction, pointer, change string) string {
 		fmt.Fprintf(h, "%d:%s", len(s), s)
 	}
 	return hex.EncodeToString(h.Sum(nil))[:16]
+}
+
+// Witness returns the message of the first break of a pair, in the order of the
+// mode's directions, or nil when there is none.
+func (e *Engine) Witness(ctx context.Context, s Subject) (*Witness, error) {
+	checker := e.checkers[s.New.Schema.Format]
+	if checker == nil || s.Old.Schema.Format != s.New.Schema.Format {
+		return nil, fmt.Errorf("compare %s with %s: the formats are %s and %s", s.Old.Schema.Name, s.New.Schema.Name, s.Old.Schema.Format, s.New.Schema.Format)
+	}
+	old, err := checker.Parse(ctx, s.Old.Schema)
+	if err != nil {
+		return nil, err
+	}
+	cur, err := checker.Parse(ctx, s.New.Schema)
+	if err != nil {
+		return nil, err
+	}
+	mode := cmp.Or(s.Mode, e.policy.Mode)
+	for _, dir := range mode.Directions() {
+		o := e.policy.Options
+		o.Additive = mode == ModeAdditive
+		res, err := checker.Check(ctx, old, cur, dir, o)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range res.Findings {
+			if f.Proof == ProvenBreak && f.Witness != nil && f.Severity > finding.Info {
+				return f.Witness, nil
+			}
+		}
+	}
+	return nil, nil //nolint:nilnil // documented above
 }

@@ -162,6 +162,9 @@ type Tree struct {
 	FS      fs.FS
 	Version string
 	Files   []string
+	// Roots are the folders or files that were asked for: a file is the same on both
+	// sides when its path below them is.
+	Roots []string
 	// Earlier are the trees of the commits before this one that changed a file,
 	// newest first; nil when there is no history.
 	Earlier func(ctx context.Context, file string, limit int) (trees []Tree, cut bool, err error)
@@ -169,11 +172,24 @@ type Tree struct {
 	NoHistory string
 }
 
+// key is the path below the root that the file was found under.
+func (t Tree) key(file string) string {
+	for _, r := range t.Roots {
+		if r == "." || r == file {
+			return map[bool]string{true: path.Base(file), false: file}[r == file]
+		}
+		if rel, ok := strings.CutPrefix(file, r+"/"); ok {
+			return rel
+		}
+	}
+	return file
+}
+
 // TreeSubjects pairs the files of two trees by their path.
 func TreeSubjects(old, cur Tree, mode Mode) ([]Subject, []finding.Finding, error) {
-	was := map[string]bool{}
+	was := map[string]string{}
 	for _, f := range old.Files {
-		was[f] = true
+		was[old.key(f)] = f
 	}
 	var out []Subject
 	var loose []finding.Finding
@@ -182,17 +198,18 @@ func TreeSubjects(old, cur Tree, mode Mode) ([]Subject, []finding.Finding, error
 		if err != nil {
 			return nil, nil, err
 		}
-		s := Subject{Kind: "file", Name: name, Mode: mode, New: n, NoHistory: old.NoHistory}
-		if was[name] {
-			delete(was, name)
-			if s.Old, err = FileVersion(old.FS, name, old.Version, ""); err != nil {
+		key := cur.key(name)
+		s := Subject{Kind: "file", Name: key, Mode: mode, New: n, NoHistory: old.NoHistory}
+		if before, ok := was[key]; ok {
+			delete(was, key)
+			if s.Old, err = FileVersion(old.FS, before, old.Version, ""); err != nil {
 				return nil, nil, err
 			}
-			s.Earlier = treeHistory(old, name)
+			s.Earlier = treeHistory(old, before)
 		} else {
 			loose = append(loose, finding.Finding{
 				Rule: "compat/subject-added", Severity: finding.Info, Subject: s.subject(), Position: n.At,
-				Message: "new schema, there is nothing to compare it with", Fingerprint: fingerprint("compat/subject-added", name, "", "", ""),
+				Message: "new schema, there is nothing to compare it with", Fingerprint: fingerprint("compat/subject-added", key, "", "", ""),
 			})
 		}
 		out = append(out, s)
@@ -203,7 +220,7 @@ func TreeSubjects(old, cur Tree, mode Mode) ([]Subject, []finding.Finding, error
 			sev = finding.Info
 		}
 		loose = append(loose, finding.Finding{
-			Rule: "compat/subject-removed", Severity: sev, Subject: finding.Subject{Kind: "file", Name: name}, Position: finding.Position{File: name},
+			Rule: "compat/subject-removed", Severity: sev, Subject: finding.Subject{Kind: "file", Name: name}, Position: finding.Position{File: was[name]},
 			Message: "the schema was removed", Hint: "keep it until nobody uses it", Fingerprint: fingerprint("compat/subject-removed", name, "", "", ""),
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/finding"
 )
 
@@ -131,6 +132,41 @@ func (e *Engine) waive(results []SubjectResult, loose []finding.Finding) []findi
 			say("waiver/unused", finding.Info, fmt.Sprintf("waiver of %s for %s covers nothing any more", w.Rule, w.Target), "delete it")
 		default:
 			say("waiver/unused", finding.Warning, fmt.Sprintf("waiver of %s for %s covers nothing", w.Rule, w.Target), "delete it, or correct its rule, target or fingerprint")
+		}
+	}
+	return out
+}
+
+// CatalogWaivers are the waivers that the documents of a catalog hold beside the
+// thing they waive: a target left out is that thing.
+func CatalogWaivers(c *catalog.Catalog) []Waiver {
+	var out []Waiver
+	seen := map[finding.Position]bool{}
+	add := func(ws []catalog.Waiver, target string) {
+		for _, w := range ws {
+			if !w.At.IsZero() && seen[w.At] {
+				continue // a shared definition is reached by many roads
+			}
+			seen[w.At] = true
+			v := Waiver{Rule: w.Rule, Target: w.Target, Fingerprint: w.Fingerprint, Reason: w.Reason, Until: w.Until, Owner: w.Owner, At: w.At}
+			if v.Target == "" {
+				v.Target = target
+			}
+			out = append(out, v)
+		}
+	}
+	for _, a := range c.Applications {
+		add(a.Waivers, "*")
+		for _, ch := range a.Channels {
+			add(ch.Waivers, ch.Name())
+			for _, m := range ch.Messages {
+				add(m.Waivers, ch.Name()+"/"+messageName(m))
+			}
+		}
+		for _, op := range a.Operations {
+			if op.Channel != nil {
+				add(op.Waivers, op.Channel.Name())
+			}
 		}
 	}
 	return out

@@ -1,0 +1,86 @@
+package commands
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weirhq/weir/compat"
+)
+
+type compatWitnessOptions struct {
+	compatFlags
+	old, new     string
+	schemaFormat string
+	binary       bool
+}
+
+func newCompatWitness(d *Deps) *cobra.Command {
+	o := &compatWitnessOptions{}
+	c := &cobra.Command{
+		Use:   "witness OLD NEW",
+		Short: "Print a message that one schema accepts and the other refuses",
+		Long: doc(`
+			Print the message that shows the first break between two schema files, and nothing
+			else: it is ready as a test fixture. JSON Schema and Avro print JSON, Protobuf prints
+			its JSON form, and --binary the bytes that the writer sends.`),
+		Example: doc(`
+			# A fixture for the test that must fail today
+			$ weir compat witness v1.json v2.json > testdata/old-order.json
+
+			# The bytes, for a Protobuf reader
+			$ weir compat witness v1.proto v2.proto --binary > order.bin`),
+		Args: exactly("OLD", "NEW"),
+		Annotations: map[string]string{
+			Offline: "yes", ExitCodes: "3  there is no such message, or none was found",
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			o.old, o.new = args[0], args[1]
+			return runCompatWitness(c.Context(), d, o)
+		},
+	}
+	o.bindMode(c.Flags())
+	c.Flags().BoolVar(&o.binary, "binary", false, "print the message as the writer encodes it (Avro and Protobuf)")
+	word(c.Flags(), &o.schemaFormat, "schema-format", "format of the files, where their names do not tell", "json", "avro", "protobuf")
+	return c
+}
+
+func runCompatWitness(ctx context.Context, d *Deps, o *compatWitnessOptions) error {
+	cfg, err := d.Config()
+	if err != nil {
+		return err
+	}
+	policy, err := o.policy(d, cfg)
+	if err != nil {
+		return err
+	}
+	cwd := cfg.Env().Dir
+	old, err := fileVersion(cwd, o.old, "old", o.schemaFormat)
+	if err != nil {
+		return err
+	}
+	cur, err := fileVersion(cwd, o.new, "new", o.schemaFormat)
+	if err != nil {
+		return err
+	}
+	w, err := compat.NewEngine(checkers(""), policy).Witness(ctx, compat.FilePair(old, cur, policy.Mode))
+	if err != nil {
+		return compatFailure(err)
+	}
+	if w == nil {
+		d.Out.Say("no witness: no message was found that breaks %s", policy.Mode)
+		return errGate
+	}
+	text := append([]byte(nil), w.JSON...)
+	if !o.binary {
+		if text == nil {
+			return failed(o.new, "use --binary", "print the witness: %w", errors.New("the message has no JSON form"))
+		}
+		text = append(text, '\n')
+	} else if text = w.Binary; text == nil {
+		return usage("leave out --binary", "the format has no binary form")
+	}
+	_, err = d.Out.Out().Write(text)
+	return err
+}
