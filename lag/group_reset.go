@@ -1,0 +1,429 @@
+package lag
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// RefusedError says why weir does not touch a group. Nothing was changed.
+type RefusedError struct {
+	Group  string
+	Reason string
+	Remedy string
+}
+
+func (e *RefusedError) Error() string { return "group " + e.Group + ": " + e.Reason }
+
+// Code names the class of the failure.
+func (e *RefusedError) Code() string { return "failed" }
+
+// Hint says what to do first.
+func (e *RefusedError) Hint() string { return e.Remedy }
+
+// ResetRequest is what a reset is asked to do. Exactly one of Target, Like and Offsets
+// is set.
+type ResetRequest struct {
+	Group  string
+	Scopes []Scope // empty: every partition that the group has committed
+	Target *Target
+	Like   string // another group, whose offsets are taken over
+	// Offsets are taken as they are; Scopes then select among them.
+	Offsets []Offset
+}
+
+// ResetPlan is what a reset would do. It is computed before anything is asked and
+// carried out as it was shown.
+type ResetPlan struct {
+	Group string  `json:"group"`
+	Kind  Kind    `json:"type"`
+	State *string `json:"state"`
+	Moves []Move  `json:"moves"`
+	// Skipped are partitions that the request names and the plan leaves alone.
+	Skipped []Skip `json:"skipped"`
+}
+
+// Move is one partition of a plan.
+type Move struct {
+	Partition
+	From  *int64 `json:"from_offset"` // null: nothing was committed
+	To    int64  `json:"to_offset"`
+	Start int64  `json:"log_start_offset"`
+	End   int64  `json:"log_end_offset"`
+	// Replayed records will be read again, Passed will not be read.
+	Replayed int64   `json:"replayed_records"`
+	Passed   int64   `json:"passed_records"`
+	Note     string  `json:"note"`
+	Error    *string `json:"error"` // set when it was tried and refused
+}
+
+// Skip is a partition without a move.
+type Skip struct {
+	Partition
+	Reason string `json:"reason"`
+}
+
+// Changes reports whether the plan moves anything.
+func (p *ResetPlan) Changes() bool {
+	return slices.ContainsFunc(p.Moves, func(m Move) bool { return m.From == nil || *m.From != m.To })
+}
+
+// one reads a single group that must exist.
+func (r *Reader) one(ctx context.Context, name string) (*reading, *Snapshot, *Group, error) {
+	run := &reading{Reader: r, names: map[string]string{}}
+	if err := run.metadata(ctx); err != nil {
+		return nil, nil, nil, err
+	}
+	all, err := run.list(ctx)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	groups, err := run.choose(ctx, Query{Groups: []string{name}}, all)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	s, err := run.chunk(ctx, Query{}, slices.Clone(groups))
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	g := &s.Groups[0]
+	if g.DescribeErr != nil {
+		return nil, nil, nil, fmt.Errorf("describe group %s: %w", name, g.DescribeErr)
+	}
+	return run, s, g, nil
+}
+
+// Idle returns nil when no member lives in the group, else the refusal that names them.
+func (g *Group) idle(act string) error {
+	if len(g.Members) == 0 && (g.State == "Empty" || g.State == "Dead" || g.State == "") {
+		return nil
+	}
+	e := &RefusedError{Group: g.Name, Reason: fmt.Sprintf("%s refused: the group is %s", act, g.State), Remedy: "stop its consumers and wait until the group is Empty"}
+	var static, names []string
+	for _, m := range g.Members {
+		if m.InstanceID != "" {
+			static = append(static, m.InstanceID)
+		}
+		names = append(names, fmt.Sprintf("%s at %s", cmp.Or(m.InstanceID, m.ClientID, m.ID), strings.TrimPrefix(m.Host, "/")))
+	}
+	if len(names) > 0 {
+		const shown = 5
+		more := ""
+		if len(names) > shown {
+			more = fmt.Sprintf(" and %d more", len(names)-shown)
+			names = names[:shown]
+		}
+		e.Reason += fmt.Sprintf(" with %d live members (%s%s)", len(g.Members), strings.Join(names, ", "), more)
+	}
+	if len(static) > 0 {
+		e.Remedy = fmt.Sprintf("static members stay until their session times out; once they have stopped, weir group remove-member %s %s frees the group at once", g.Name, strings.Join(static, " "))
+	}
+	return e
+}
+
+// PlanReset computes what a reset would do, without changing anything. It refuses a group
+// that lives, and one that does not exist: a broker would create it.
+func (r *Reader) PlanReset(ctx context.Context, q ResetRequest) (*ResetPlan, error) {
+	run, s, g, err := r.one(ctx, q.Group)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.idle("reset"); err != nil {
+		return nil, err
+	}
+	switch g.Kind {
+	case Classic, Consumer, Share, Streams:
+	default:
+		return nil, &RefusedError{Group: g.Name, Reason: fmt.Sprintf("reset refused: weir does not know groups of type %s", g.Kind)}
+	}
+	if g.Err != nil {
+		return nil, fmt.Errorf("fetch offsets of group %s: %w", g.Name, g.Err)
+	}
+	want, skipped, err := r.wanted(ctx, run, g, q)
+	if err != nil {
+		return nil, err
+	}
+	union := make(map[Partition]bool, len(want))
+	for p := range want {
+		union[p] = true
+	}
+	logs := run.ends(ctx, union)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	var times map[Partition]offsetAnswer
+	if q.Target != nil && q.Target.From == FromTime {
+		times = r.atTime(ctx, logs, q.Target.At.UnixMilli())
+	}
+	plan := &ResetPlan{Group: g.Name, Kind: g.Kind, Moves: []Move{}, Skipped: skipped}
+	if g.State != "" {
+		plan.State = &g.State
+	}
+	committed := map[Partition]Commit{}
+	for _, c := range g.Commits {
+		committed[c.Partition] = c
+	}
+	for _, p := range slices.SortedFunc(maps.Keys(want), Partition.Compare) {
+		if err := plan.move(p, want[p], committed, logs[p], times, q); err != nil {
+			return nil, err
+		}
+	}
+	if plan.Skipped == nil {
+		plan.Skipped = []Skip{}
+	}
+	_ = s
+	return plan, nil
+}
+
+// wanted lists the partitions of a request; the value is the offset where one is given,
+// else -1.
+func (r *Reader) wanted(ctx context.Context, run *reading, g *Group, q ResetRequest) (map[Partition]int64, []Skip, error) {
+	offsets := q.Offsets
+	if q.Like != "" {
+		_, _, other, err := r.one(ctx, q.Like)
+		if err != nil {
+			return nil, nil, err
+		}
+		if other.Err != nil {
+			return nil, nil, fmt.Errorf("fetch offsets of group %s: %w", q.Like, other.Err)
+		}
+		for _, c := range other.Commits {
+			if c.Err != nil {
+				return nil, nil, fmt.Errorf("fetch offsets of group %s: %s/%d: %w", q.Like, c.Topic, c.Partition.Partition, c.Err)
+			}
+			if c.Offset >= 0 {
+				offsets = append(offsets, Offset{c.Partition, c.Offset})
+			}
+		}
+		if len(offsets) == 0 {
+			return nil, nil, &RefusedError{Group: q.Group, Reason: fmt.Sprintf("reset refused: group %s has no offsets", q.Like)}
+		}
+	}
+	want := map[Partition]int64{}
+	var skipped []Skip
+	if q.Target == nil {
+		for _, o := range offsets {
+			if inScopes(q.Scopes, o.Partition) {
+				want[o.Partition] = o.Offset
+			}
+		}
+		if len(want) == 0 {
+			return nil, nil, &RefusedError{Group: q.Group, Reason: "reset refused: none of the offsets is on a topic that --topic names"}
+		}
+		return want, skipped, nil
+	}
+	if len(q.Scopes) == 0 {
+		for _, c := range g.Commits {
+			if l, ok := run.meta[c.Topic]; ok && l.err == nil {
+				want[c.Partition] = -1
+			} else {
+				skipped = append(skipped, Skip{c.Partition, "the topic does not exist or may not be seen"})
+			}
+		}
+		if len(want) == 0 {
+			return nil, nil, &RefusedError{Group: q.Group, Reason: "reset refused: the group has committed nothing", Remedy: "name the topics with --topic"}
+		}
+		return want, skipped, nil
+	}
+	for _, sc := range q.Scopes {
+		if _, ok := run.meta[sc.Topic]; !ok {
+			run.meetStrangers(ctx, map[Partition]bool{{Topic: sc.Topic}: true})
+		}
+		m := run.meta[sc.Topic]
+		if m.err != nil {
+			return nil, nil, fmt.Errorf("read topic %s: %w", sc.Topic, m.err)
+		}
+		parts := sc.Partitions
+		if len(parts) == 0 {
+			parts = slices.Collect(maps.Keys(m.leaders))
+		}
+		for _, p := range parts {
+			if _, ok := m.leaders[p]; !ok {
+				return nil, nil, &RefusedError{Group: q.Group, Reason: fmt.Sprintf("reset refused: topic %s has no partition %d, it has %d", sc.Topic, p, len(m.leaders))}
+			}
+			want[Partition{sc.Topic, p}] = -1
+		}
+	}
+	return want, skipped, nil
+}
+
+func inScopes(scopes []Scope, p Partition) bool {
+	return len(scopes) == 0 || slices.ContainsFunc(scopes, func(s Scope) bool {
+		return s.Topic == p.Topic && (len(s.Partitions) == 0 || slices.Contains(s.Partitions, p.Partition))
+	})
+}
+
+// atTime asks the leaders for the first record at or after a moment.
+func (r *Reader) atTime(ctx context.Context, logs map[Partition]Log, ms int64) map[Partition]offsetAnswer {
+	by := map[int32][]Partition{}
+	for p, l := range logs {
+		if l.Err == nil {
+			by[l.Leader] = append(by[l.Leader], p)
+		}
+	}
+	out := map[Partition]offsetAnswer{}
+	for leader, ps := range by {
+		slices.SortFunc(ps, Partition.Compare)
+		maps.Copy(out, listOffsets(ctx, r, leader, ps, 0, ms))
+	}
+	return out
+}
+
+func (p *ResetPlan) move(part Partition, given int64, committed map[Partition]Commit, l Log, times map[Partition]offsetAnswer, q ResetRequest) error {
+	name := fmt.Sprintf("%s/%d", part.Topic, part.Partition)
+	if l.Err != nil {
+		return fmt.Errorf("read the ends of %s: %w", name, l.Err)
+	}
+	m := Move{Partition: part, Start: l.Start, End: l.HWM}
+	c, has := committed[part]
+	if has && c.Err != nil && !errors.Is(c.Err, kerr.UnstableOffsetCommit) {
+		return fmt.Errorf("fetch the offset of %s: %w", name, c.Err)
+	}
+	if has && c.Err != nil || c.Pending {
+		return &RefusedError{Group: p.Group, Reason: "reset refused: a transaction is about to commit an offset of " + name, Remedy: "wait for its end; DescribeProducers names the producer"}
+	}
+	if has && c.Offset >= 0 {
+		m.From = ptr(c.Offset)
+	}
+	to := given
+	if t := q.Target; t != nil {
+		switch t.From {
+		case FromOffset:
+			to = t.N
+		case FromStart:
+			to = l.Start + t.N
+		case FromEnd:
+			to = l.HWM + t.N
+		case FromCurrent:
+			if m.From == nil {
+				p.Skipped = append(p.Skipped, Skip{part, "nothing was committed that could be shifted"})
+				return nil
+			}
+			to = *m.From + t.N
+		case FromTime:
+			a := times[part]
+			if a.err != nil {
+				return fmt.Errorf("look up the time on %s: %w", name, a.err)
+			}
+			to = a.offset
+			if to < 0 {
+				to, m.Note = l.HWM, "no record is that young: the end"
+			}
+		}
+	}
+	switch {
+	case to < l.Start:
+		m.Note = fmt.Sprintf("%d lies below the start", to)
+		to = l.Start
+	case to > l.HWM:
+		m.Note = fmt.Sprintf("%d lies above the end", to)
+		to = l.HWM
+	}
+	m.To = to
+	from := l.Start
+	if m.From != nil {
+		from = min(max(*m.From, l.Start), l.HWM)
+		m.Replayed, m.Passed = max(0, from-to), max(0, to-from)
+	}
+	p.Moves = append(p.Moves, m)
+	return nil
+}
+
+// Reset carries out a plan as it was shown. It looks at the group once more before, and
+// notes in the moves what the broker refused; failed counts them.
+func (r *Reader) Reset(ctx context.Context, plan *ResetPlan) (failed int, err error) {
+	_, _, g, err := r.one(ctx, plan.Group)
+	if err != nil {
+		return 0, err
+	}
+	if err := g.idle("reset"); err != nil {
+		return 0, err
+	}
+	var os kadm.Offsets
+	for _, m := range plan.Moves {
+		if m.From == nil || *m.From != m.To {
+			os.AddOffset(m.Topic, m.Partition.Partition, m.To, -1)
+		}
+	}
+	if len(os) == 0 {
+		return 0, nil
+	}
+	adm := kadm.NewClient(r.Client)
+	errOf := map[Partition]error{}
+	if plan.Kind == Share {
+		resps, err := adm.AlterShareGroupOffsets(ctx, plan.Group, os)
+		if err != nil {
+			return 0, alive(plan.Group, err)
+		}
+		for t, ps := range resps {
+			for p, resp := range ps {
+				errOf[Partition{t, p}] = resp
+			}
+		}
+	} else {
+		resps, err := adm.CommitOffsets(ctx, plan.Group, os)
+		if err != nil {
+			return 0, alive(plan.Group, err)
+		}
+		resps.Each(func(o kadm.OffsetResponse) { errOf[Partition{o.Topic, o.Partition}] = o.Err })
+	}
+	tried := 0
+	var last error
+	for i := range plan.Moves {
+		m := &plan.Moves[i]
+		e, ok := errOf[m.Partition]
+		if !ok {
+			continue
+		}
+		tried++
+		if e != nil {
+			m.Error = ptr(errText(e))
+			failed++
+			last = e
+		}
+	}
+	if failed > 0 && failed == tried {
+		return failed, alive(plan.Group, last)
+	}
+	return failed, nil
+}
+
+// alive translates what a broker answers for a group that came to life meanwhile.
+func alive(group string, err error) error {
+	if errors.Is(err, kerr.UnknownMemberID) || errors.Is(err, kerr.NonEmptyGroup) || errors.Is(err, kerr.GroupSubscribedToTopic) {
+		return &RefusedError{Group: group, Reason: "refused by the broker: a member has joined (" + errText(err) + ")", Remedy: "stop its consumers and wait until the group is Empty"}
+	}
+	return fmt.Errorf("reset group %s: %w", group, err)
+}
+
+// Offsets are what a group has committed, for an export. Partitions without a commit are
+// left out; one that cannot be read is an error, because the file would lie.
+func (r *Reader) Offsets(ctx context.Context, group string, scopes []Scope) ([]Offset, error) {
+	_, _, g, err := r.one(ctx, group)
+	if err != nil {
+		return nil, err
+	}
+	if g.Err != nil {
+		return nil, fmt.Errorf("fetch offsets of group %s: %w", group, g.Err)
+	}
+	out := []Offset{}
+	for _, c := range g.Commits {
+		if !inScopes(scopes, c.Partition) {
+			continue
+		}
+		if c.Err != nil {
+			return nil, fmt.Errorf("fetch the offset of %s/%d: %w", c.Topic, c.Partition.Partition, c.Err)
+		}
+		if c.Offset >= 0 {
+			out = append(out, Offset{c.Partition, c.Offset})
+		}
+	}
+	return out, nil
+}
