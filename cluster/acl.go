@@ -63,7 +63,7 @@ func (r ACLRow) Resource() string {
 	s := ResourceWord(r.ResourceType)
 	switch {
 	case r.ResourceType == kmsg.ACLResourceTypeCluster:
-		return s
+		return "the cluster"
 	case r.PatternType == kmsg.ACLResourcePatternTypePrefixed:
 		return s + " " + r.ResourceName + " (prefixed)"
 	case r.ResourceName == AnyName:
@@ -85,7 +85,7 @@ type ACLResource struct {
 
 func (r ACLResource) String() string {
 	if r.Type == kmsg.ACLResourceTypeCluster {
-		return "cluster"
+		return "the cluster"
 	}
 	return ResourceWord(r.Type) + " " + r.Name
 }

@@ -111,10 +111,10 @@ func (u *aclAuditor) row(r ACLRow) {
 	everything := r.PatternType == kmsg.ACLResourcePatternTypeLiteral && r.ResourceName == AnyName
 	switch {
 	case r.Principal == EveryUser, r.Principal == "User:ANONYMOUS":
-		u.add("acl/wildcard-principal", r, "everybody may %s on %s", r.Operation, r.Resource())
+		u.add("acl/wildcard-principal", r, "everybody has %s on %s", r.Operation, r.Resource())
 	case admin:
 	case everything, r.Operation == kmsg.ACLOperationAll, r.Operation == kmsg.ACLOperationAlter, r.Operation == kmsg.ACLOperationClusterAction:
-		u.add("acl/wildcard-resource", r, "%s may %s on %s", r.Principal, r.Operation, r.Resource())
+		u.add("acl/wildcard-resource", r, "%s has %s on %s", r.Principal, r.Operation, r.Resource())
 	}
 	if !admin && r.PatternType == kmsg.ACLResourcePatternTypePrefixed && r.ResourceType == kmsg.ACLResourceTypeTopic {
 		u.prefix(r)
@@ -176,7 +176,7 @@ func (u *aclAuditor) stale() {
 	} {
 		if k.names == nil {
 			u.skipped = append(u.skipped, finding.Skipped{
-				Rule: "acl/stale", Subject: finding.Subject{Kind: ResourceWord(k.typ) + "s"}, Reason: k.reason,
+				Rule: "acl/stale", Subject: finding.Subject{Kind: "cluster", Name: ResourceWord(k.typ) + "s"}, Reason: k.reason,
 			})
 			continue
 		}

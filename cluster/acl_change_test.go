@@ -231,8 +231,8 @@ func TestAuditACLs(t *testing.T) {
 		"acl/prefix-overreach: ALLOW READ on topic * (prefixed) for User:star from * reaches only names that begin with a star",
 		"acl/prefix-overreach: prefix pay ends inside a word and reaches payments.done",
 		"acl/stale: topic orders.old does not exist, and User:gone has ALLOW READ on it",
-		"acl/wildcard-principal: everybody may READ on topic payments.done",
-		"acl/wildcard-resource: User:legacy may ALL on topic orders. (prefixed)",
+		"acl/wildcard-principal: everybody has READ on topic payments.done",
+		"acl/wildcard-resource: User:legacy has ALL on topic orders. (prefixed)",
 		"own/single-producer: 2 principals can write: User:legacy, User:orders",
 	}
 	slices.Sort(want)

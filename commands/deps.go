@@ -67,6 +67,7 @@ func Tree(d *Deps) []*cobra.Command {
 	return []*cobra.Command{
 		newCompat(d),
 		newDLT(d),
+		newACL(d),
 		newTopic(d),
 		newGroup(d),
 		newDoctor(d),

@@ -1,0 +1,137 @@
+package commands
+
+import (
+	"context"
+	"reflect"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weirhq/weir/cluster"
+	"github.com/weirhq/weir/internal/term"
+)
+
+type aclWhoOptions struct {
+	aclSource
+	format term.Format
+}
+
+func newACLWhoCan(d *Deps) *cobra.Command {
+	o := &aclWhoOptions{}
+	c := &cobra.Command{
+		Use:   "who-can OPERATION RESOURCE",
+		Short: "List who may do something, and through which rows",
+		Long: doc(`
+			List the principals that may do OPERATION on RESOURCE, with the rows that decide:
+			literal, prefixed, wildcard and implied ones, less what a DENY takes away. User:*
+			stands for every user without rows of its own. Writes nothing. As JSON, principals
+			that some row names and that may not are listed too.
+			` + aclUnseen),
+		Example: doc(`
+			# Who writes to this topic?
+			$ weir acl who-can write topic:orders.placed.v1
+
+			# Who may create topics?
+			$ weir acl who-can create cluster`),
+		Args:              exactly("OPERATION", "RESOURCE"),
+		Annotations:       map[string]string{Next: "weir acl audit"},
+		ValidArgsFunction: d.completeQuestion("operation", "resource"),
+		RunE:              func(c *cobra.Command, args []string) error { return runACLWhoCan(c.Context(), d, o, args) },
+	}
+	o.bind(c)
+	flagFormat(c, &o.format, term.TextFormat, term.JSON, term.YAML, term.TSV, term.Name)
+	return c
+}
+
+type aclWho struct {
+	Operation string `json:"operation"`
+	cluster.ACLResource
+	Principals []cluster.ACLPrincipal `json:"principals"`
+	Unknown    []string               `json:"unknown"`
+}
+
+func runACLWhoCan(ctx context.Context, d *Deps, o *aclWhoOptions, args []string) error {
+	op, r, err := aclQuestion(args[0], args[1])
+	if err != nil {
+		return err
+	}
+	set, err := o.set(ctx, d)
+	if err != nil {
+		return err
+	}
+	w := aclWho{Operation: op.String(), ACLResource: r, Principals: set.WhoCan(op, r), Unknown: set.Unknown()}
+	return d.Out.Emit(o.format, "acl_who_can", w, viewACLWho(&w, set))
+}
+
+// notable are the lines worth reading: who may, and where one address makes it
+// different.
+func (w *aclWho) notable() []cluster.ACLPrincipal {
+	anywhere := map[string]cluster.ACLPrincipal{}
+	for _, p := range w.Principals {
+		if p.Host == cluster.AnyHost {
+			anywhere[p.Principal] = p
+		}
+	}
+	var out []cluster.ACLPrincipal
+	for _, p := range w.Principals {
+		general := anywhere[p.Principal]
+		same := p.Host != cluster.AnyHost && p.Allowed == general.Allowed && reflect.DeepEqual(p.Via, general.Via)
+		if !same && (p.Allowed || p.Host != cluster.AnyHost && general.Allowed) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func viewACLWho(w *aclWho, set *cluster.ACLSet) term.View {
+	lines := w.notable()
+	table := func() *term.Table {
+		t := term.NewTable("PRINCIPAL*", "HOST", "MAY", "VIA*", "PATTERN")
+		for _, l := range lines {
+			may := term.In(term.Good, "yes")
+			if !l.Allowed {
+				may = term.In(term.Bad, "no")
+			}
+			if len(l.Via) == 0 {
+				t.Row(l.Principal, l.Host, may, string(l.Reason), nil)
+			}
+			for _, r := range l.Via {
+				via := joinWords(r.Resource(), r.Operation.String())
+				if !l.Allowed {
+					via = "DENY " + via
+				}
+				t.Row(l.Principal, l.Host, may, strings.Replace(via, " (prefixed)", "", 1), aclPatternWord(r))
+			}
+		}
+		return t
+	}
+	names := func() []string {
+		var out []string
+		for _, l := range lines {
+			if l.Allowed && (len(out) == 0 || out[len(out)-1] != l.Principal) {
+				out = append(out, l.Principal)
+			}
+		}
+		return out
+	}
+	return term.View{
+		Table: table,
+		Names: names,
+		Text: func(p *term.Page) {
+			if len(lines) > 0 {
+				p.Table(table())
+				p.Line("")
+			}
+			verb := strings.ToLower(strings.ReplaceAll(w.Operation, "_", " "))
+			switch who := names(); len(who) {
+			case 0:
+				p.Line("No row lets anybody %s on %s.", verb, w.ACLResource.String())
+			case 1:
+				p.Line("1 principal can %s on %s.", verb, w.ACLResource.String())
+			default:
+				p.Line("%d principals can %s on %s.", len(who), verb, w.ACLResource.String())
+			}
+			sayUnknown(p, set)
+		},
+	}
+}
