@@ -30,17 +30,31 @@ func newCluster(tb testing.TB, opts ...kfake.Opt) *testCluster {
 	return c
 }
 
-func connTo(tb testing.TB, addrs []string) *Conn {
-	tb.Helper()
-	client := func(opts ...kgo.Opt) (*kgo.Client, error) {
+// clientTo makes clients of a cluster.
+func clientTo(addrs []string) func(opts ...kgo.Opt) (*kgo.Client, error) {
+	return func(opts ...kgo.Opt) (*kgo.Client, error) {
 		return kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(addrs...), kgo.MetadataMinAge(10 * time.Millisecond)}, opts...)...)
 	}
-	cl, err := client()
+}
+
+// dial opens the client for admin requests.
+func (c *Conn) dial() error {
+	cl, err := c.Client()
 	if err != nil {
+		return err
+	}
+	c.Admin = kadm.NewClient(cl)
+	return nil
+}
+
+func connTo(tb testing.TB, addrs []string) *Conn {
+	tb.Helper()
+	c := &Conn{Client: clientTo(addrs), Now: time.Now}
+	if err := c.dial(); err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(cl.Close)
-	return &Conn{Admin: kadm.NewClient(cl), Client: client, Now: time.Now}
+	tb.Cleanup(c.Admin.Close)
+	return c
 }
 
 func (c *testCluster) topic(tb testing.TB, name string, partitions int32, configs map[string]*string) {

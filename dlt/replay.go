@@ -33,6 +33,7 @@ const txnDeadline = 45 * time.Second
 // ReplayOptions says how to carry a plan out.
 type ReplayOptions struct {
 	Rate     float64       // records a second; 0 without limit
+	Batch    int           // records of a transaction at most; 0 for what the rate asks for
 	Canary   int           // records of the first batch; 0 for none
 	Settle   time.Duration // wait after the canary and between steps of the ramp
 	Breaker  bool          // stop when records die again
@@ -491,6 +492,8 @@ func (r *replay) batchLimit(rate float64, step int) (records, bytes int) {
 	switch {
 	case step == 0 && r.o.Canary > 0:
 		return r.o.Canary, pacedBytes
+	case r.o.Batch > 0:
+		return min(r.o.Batch, fastRecords), fastBytes
 	case rate <= 0:
 		return fastRecords, fastBytes
 	}
