@@ -6,7 +6,7 @@ NODES   ?= 1
 VERSION ?= 4.3.1
 export PATH := $(BIN):$(PATH)
 
-.PHONY: test lint kafka-up kafka-down kafka-registry-up kafka-registry-down test-kafka bench fuzz docs snapshot tools
+.PHONY: test test-kill test-kill-kafka lint kafka-up kafka-down kafka-registry-up kafka-registry-down test-kafka bench fuzz docs snapshot tools
 
 test: ## everything that needs only Go
 	$(GO) test ./...
@@ -30,6 +30,15 @@ kafka-registry-down:
 
 test-kafka: ## the scripts against the Kafka that kafka-up started
 	@test -e .kafka/registry/env && . ./.kafka/registry/env; . ./.kafka/$(NAME)/env && $(GO) test -count=1 ./cmd/... ./internal/kafkatest/... ./demo/...
+
+KILLS ?= 200
+test-kill: ## SIGKILL replayers KILLS times on embedded brokers with moving leaders, and count
+	WEIR_TEST_KILLS=$(KILLS) $(GO) test -count=1 -run '^TestKill$$' -timeout 60m -v ./dlt
+
+test-kill-kafka: ## the same on the three brokers of kafka-up NODES=3, killing brokers too
+	$(GO) build -o .kafka/kafkaup ./internal/kafkatest/kafkaup
+	. ./.kafka/$(NAME)/env && WEIR_TEST_KILLS=$(KILLS) WEIR_TEST_KAFKAUP="$(CURDIR)/.kafka/kafkaup -name $(NAME)" \
+	  $(GO) test -count=1 -run '^TestKill$$' -timeout 60m -v ./dlt
 
 bench: ## benchmarks of every promise, written to docs/benchmarks.md
 	$(GO) test -run '^$$' -bench . -benchmem ./... | tee bench.out

@@ -63,11 +63,21 @@ func (c *testCluster) topic(tb testing.TB, name string, partitions int32, config
 	if err != nil || r.Err != nil {
 		tb.Fatalf("create %s: %v %v", name, err, r.Err)
 	}
+	// A real cluster answers before every broker knows the topic.
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		_, err := c.Spans(context.Background(), name)
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			tb.Fatal(err)
+		}
+	}
 }
 
 func (c *testCluster) produce(tb testing.TB, recs ...*kgo.Record) {
 	tb.Helper()
-	cl, err := c.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxBufferedRecords(100_000), kgo.ProducerBatchCompression(kgo.NoCompression()))
+	cl, err := c.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxBufferedRecords(100_000), kgo.UnknownTopicRetries(20), kgo.ProducerBatchCompression(kgo.NoCompression()))
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -79,7 +81,11 @@ func replayMain() int {
 	batch, _ := strconv.Atoi(os.Getenv(envBatch))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	conn := &Conn{Now: time.Now, Client: clientTo(strings.Split(os.Getenv(envBrokers), ","))}
+	conn := &Conn{Now: time.Now, Client: clientTo(strings.Split(os.Getenv(envBrokers), ",")), Events: func(e Event) {
+		if e.Note != "" {
+			fmt.Fprintln(os.Stderr, e.At.Format(time.TimeOnly), e.Stage, e.Note)
+		}
+	}}
 	if err := conn.dial(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 2
@@ -197,8 +203,13 @@ func killJob(t *testing.T, c *testCluster, nr, atMost int, actual bool) (kills i
 	if err := os.WriteFile(file, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	restarts, stop := restartBrokers(t)
+	defer stop()
 	slow := 1
-	if actual {
+	switch {
+	case os.Getenv("WEIR_TEST_KAFKAUP") != "":
+		slow = 30
+	case actual:
 		slow = 6
 	}
 	for session := 0; ; session++ {
@@ -212,13 +223,24 @@ func killJob(t *testing.T, c *testCluster, nr, atMost int, actual bool) (kills i
 		done := make(chan error, 1)
 		go func() { done <- cmd.Wait() }()
 		var fuse <-chan time.Time
+		if kills == atMost {
+			go stop() // the last session need not wait for one broker after the other
+		}
 		if kills < atMost {
 			fuse = time.After(time.Duration(25+rand.IntN(90*slow)) * time.Millisecond)
 		}
 		select {
 		case err := <-done:
-			if err != nil {
+			if err != nil && restarts() == 0 {
 				t.Fatalf("session %d: %v\n%s", session, err, out.String())
+			}
+			if err != nil { // with brokers dying a session may give up; it says so and can be resumed
+				t.Logf("session %d gave up: %s", session, strings.TrimSpace(out.String()))
+				continue
+			}
+			stop()
+			if n := restarts(); n > 0 {
+				t.Logf("%d brokers were killed and started again", n)
 			}
 			verifyKilled(t, c, name, p, letters)
 			return kills
@@ -231,6 +253,47 @@ func killJob(t *testing.T, c *testCluster, nr, atMost int, actual bool) (kills i
 			t.Fatalf("session %d hangs:\n%s", session, out.String())
 		}
 	}
+}
+
+// restartBrokers kills one real broker after the other and starts it again, where WEIR_TEST_KAFKAUP names the command
+// that can ("PATH -name CLUSTER"). stop waits until all are up again.
+func restartBrokers(t *testing.T) (count func() int64, stop func()) {
+	t.Helper()
+	var n atomic.Int64
+	command := strings.Fields(os.Getenv("WEIR_TEST_KAFKAUP"))
+	if len(command) == 0 {
+		return n.Load, func() {}
+	}
+	run := func(verb string, node int) {
+		args := append([]string{verb}, command[1:]...)
+		cmd := exec.Command(command[0], append(args, "-node", strconv.Itoa(node))...) // #nosec G204 -- the test's caller names it
+		cmd.Dir = ".."
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s broker %d: %v: %s", verb, node, err, out)
+		}
+	}
+	quit, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := 0; ; i++ {
+			select {
+			case <-quit:
+				return
+			case <-time.After(2 * time.Second):
+			}
+			node := 1 + i%3
+			run("kill", node)
+			n.Add(1)
+			down := 1500 * time.Millisecond
+			if i%2 == 1 {
+				down = 11 * time.Second
+			}
+			time.Sleep(down)
+			run("start", node)
+		}
+	}()
+	var once sync.Once
+	return n.Load, func() { once.Do(func() { close(quit); <-done }) }
 }
 
 // verifyKilled compares multisets, and looks for transactions left open.

@@ -1,0 +1,170 @@
+package dlt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Export writes the records of a topic that a selection means, byte for byte.
+func (c *Conn) Export(ctx context.Context, d *Decoder, topic string, sel Selection, w *ArchiveWriter) (int64, error) {
+	if err := sel.Compile(); err != nil {
+		return 0, &RefusedError{Reason: err.Error()}
+	}
+	spans, err := c.Spans(ctx, topic)
+	if err != nil {
+		return 0, err
+	}
+	var total int64
+	for _, s := range spans {
+		total += s.Stable - s.Start
+	}
+	var n int64
+	err = c.ReadRanges(ctx, topic, stored(spans), func(k *kgo.Record) error {
+		rec := FromKafka(k)
+		var dl *DeadLetter
+		if sel.needsDecode() {
+			dl = d.Decode(rec)
+		}
+		ok, err := sel.match(d, rec, dl)
+		if err != nil || !ok || sel.Limit > 0 && n >= sel.Limit {
+			return err
+		}
+		if n++; n%1024 == 0 {
+			emit(c.Events, Event{Stage: "export", Done: n, Total: total, At: c.Now()})
+		}
+		return w.Write(rec)
+	})
+	return n, err
+}
+
+// Imported is what Import did.
+type Imported struct {
+	Topic    string `json:"topic"`
+	Records  int64  `json:"records"`
+	Remapped int64  `json:"remapped"` // whose partition does not exist and who went to another
+}
+
+// Import writes an archive into a topic: the same bytes, timestamps and, where they exist, partitions. It is not
+// idempotent: a second import writes everything again.
+func (c *Conn) Import(ctx context.Context, r io.Reader, name, topic string) (*Imported, error) {
+	td, err := c.topicDetail(ctx, topic)
+	if err != nil {
+		return nil, fmt.Errorf("import into %s: %w", topic, err)
+	}
+	cl, err := c.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxBufferedRecords(2*fastRecords), kgo.ProducerBatchMaxBytes(16<<20))
+	if err != nil {
+		return nil, err
+	}
+	defer cl.Close()
+	out := &Imported{Topic: topic}
+	var errs []error
+	batch := make([]*kgo.Record, 0, 1000)
+	flush := func() error {
+		for _, res := range cl.ProduceSync(ctx, batch...) {
+			if res.Err != nil {
+				errs = append(errs, res.Err)
+			} else {
+				out.Records++
+			}
+		}
+		batch = batch[:0]
+		if len(errs) > 0 {
+			return fmt.Errorf("import into %s: %w", topic, denied(errs[0], "import", "WRITE", "topic "+topic))
+		}
+		return nil
+	}
+	for rec, err := range ReadArchive(r, name) {
+		if err != nil {
+			return out, errors.Join(flush(), err)
+		}
+		k := &kgo.Record{Topic: topic, Partition: rec.Partition, Key: rec.Key, Value: rec.Value}
+		if int(rec.Partition) >= len(td.Partitions) || rec.Partition < 0 {
+			k.Partition = rec.Partition % int32(max(1, len(td.Partitions))) // #nosec G115 -- a number of partitions
+			if k.Partition < 0 {
+				k.Partition = 0
+			}
+			out.Remapped++
+		}
+		if rec.TimestampMS >= 0 {
+			k.Timestamp = time.UnixMilli(rec.TimestampMS)
+		}
+		for _, h := range rec.Headers {
+			k.Headers = append(k.Headers, kgo.RecordHeader{Key: h.Name, Value: h.Value})
+		}
+		if batch = append(batch, k); len(batch) == cap(batch) {
+			if err := flush(); err != nil {
+				return out, err
+			}
+			emit(c.Events, Event{Stage: "import", Done: out.Records, At: c.Now()})
+		}
+	}
+	return out, flush()
+}
+
+// Arrival is a dead letter that came while somebody watched.
+type Arrival struct {
+	Topic       string  `json:"topic"`
+	Partition   int32   `json:"partition"`
+	Offset      int64   `json:"offset"`
+	TimestampMS int64   `json:"timestamp_ms"`
+	NoticedMS   int64   `json:"noticed_ms"`
+	DelayMS     *int64  `json:"delay_ms"` // between death and notice; nil where the time of death is not told
+	Cause       string  `json:"cause"`
+	Class       *string `json:"root_class"`
+	Origin      *Origin `json:"origin"`
+	Group       *string `json:"consumer_group"`
+}
+
+// Watch hands every dead letter that arrives from now on to do, until ctx ends or do returns an error.
+func (c *Conn) Watch(ctx context.Context, d *Decoder, topics []string, do func(*Arrival) error) error {
+	at := map[string]map[int32]kgo.Offset{}
+	for _, t := range topics {
+		spans, err := c.Spans(ctx, t)
+		if err != nil {
+			return err
+		}
+		at[t] = map[int32]kgo.Offset{}
+		for _, s := range spans {
+			at[t][s.Partition] = kgo.NewOffset().At(s.HighWatermark)
+		}
+	}
+	cl, err := c.Client(kgo.ConsumePartitions(at), kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+	if err != nil {
+		return err
+	}
+	defer cl.CloseAllowingRebalance()
+	for {
+		fs := cl.PollFetches(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		for _, e := range fs.Errors() {
+			if !transient(e.Err) {
+				return fmt.Errorf("watch %s partition %d: %w", e.Topic, e.Partition, e.Err)
+			}
+		}
+		for it := fs.RecordIter(); !it.Done(); {
+			rec := FromKafka(it.Next())
+			dl := d.Decode(rec)
+			now := c.Now()
+			a := &Arrival{
+				Topic: rec.Topic, Partition: rec.Partition, Offset: rec.Offset, TimestampMS: rec.TimestampMS, NoticedMS: now.UnixMilli(),
+				Cause: d.CauseID(rec), Origin: dl.Origin, Group: dl.ConsumerGroup,
+			}
+			if dl.Exception != nil {
+				a.Class = dl.Exception.RootClass
+			}
+			if dl.TimestampIs == "death" {
+				a.DelayMS = ptr(max(0, now.UnixMilli()-rec.TimestampMS))
+			}
+			if err := do(a); err != nil {
+				return err
+			}
+		}
+	}
+}
