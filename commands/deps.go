@@ -71,6 +71,7 @@ func Tree(d *Deps) []*cobra.Command {
 		newTopic(d),
 		newGroup(d),
 		newDoctor(d),
+		newDemo(d),
 		newProfile(d),
 		newConfig(d),
 		newVersion(d),

@@ -7,6 +7,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/weirhq/weir/cluster"
 )
 
 const (
@@ -141,7 +143,7 @@ func (c *consuming) run(ctx context.Context) error {
 			return err
 		}
 		for _, e := range fetches.Errors() {
-			return fmt.Errorf("consume %s: %w", e.Topic, e.Err)
+			return cluster.Classify("consume", e.Topic, e.Err)
 		}
 	}
 	return nil
@@ -168,10 +170,10 @@ func (c *consuming) batch(ctx context.Context, records []*kgo.Record) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	if err := c.client.ProduceSync(ctx, out...).FirstErr(); err != nil {
-		return fmt.Errorf("write what the records caused: %w", err)
+		return cluster.Classify("write what the records caused", "", err)
 	}
 	if err := c.client.CommitRecords(ctx, done...); err != nil {
-		return fmt.Errorf("commit offsets of %s: %w", c.group, err)
+		return cluster.Classify("commit offsets of", c.group, err)
 	}
 	c.report = tally
 	for _, d := range out {
@@ -225,7 +227,7 @@ func (c *consuming) leave(ctx context.Context) error {
 		err = r.Error()
 	}
 	if err != nil {
-		return fmt.Errorf("leave group %s: %w", c.group, err)
+		return cluster.Classify("leave group", c.group, err)
 	}
 	return nil
 }

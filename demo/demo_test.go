@@ -29,7 +29,7 @@ import (
 func shop(t *testing.T) *kafkatest.Cluster {
 	t.Helper()
 	c := kafkatest.Start(t)
-	created, err := demo.CreateTopics(t.Context(), c.Admin(), c.Prefix)
+	created, err := demo.CreateTopics(t.Context(), c.Client(), c.Prefix)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,10 +16,14 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/weirhq/weir/cluster"
 )
 
 // The shop's topics and groups. Each group has a dead-letter topic of its own.
@@ -73,13 +77,14 @@ func Topics() []Topic {
 type Client func(opts ...kgo.Opt) (*kgo.Client, error)
 
 // CreateTopics creates those of the shop's topics that are missing, each name
-// behind prefix, and returns the new ones. A topic that exists is left as it is.
-// On fewer than three brokers there are as many replicas as brokers, and
-// min.insync.replicas is one less, but at least 1.
-func CreateTopics(ctx context.Context, adm *kadm.Client, prefix string) ([]string, error) {
+// behind prefix, and returns the new ones when every broker knows them. A topic that
+// exists is left as it is. On fewer than three brokers there are as many replicas as
+// brokers, and min.insync.replicas is one less, but at least 1.
+func CreateTopics(ctx context.Context, cl *kgo.Client, prefix string) ([]string, error) {
+	adm := kadm.NewClient(cl)
 	brokers, err := adm.ListBrokers(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("create the demo's topics: %w", err)
+		return nil, cluster.Classify("create the demo's topics", "", err)
 	}
 	var created []string
 	for _, t := range Topics() {
@@ -93,12 +98,64 @@ func CreateTopics(ctx context.Context, adm *kadm.Client, prefix string) ([]strin
 			created = append(created, name)
 		case errors.Is(err, kerr.TopicAlreadyExists):
 		case r.ErrMessage != "":
-			return created, fmt.Errorf("create topic %s: %w: %s", name, err, r.ErrMessage)
+			return created, cluster.Classify("create topic", name, fmt.Errorf("%w: %s", err, r.ErrMessage))
 		default:
-			return created, fmt.Errorf("create topic %s: %w", name, err)
+			return created, cluster.Classify("create topic", name, err)
 		}
 	}
-	return created, nil
+	return created, awaitTopics(ctx, cl, brokers.NodeIDs(), created)
+}
+
+// awaitTopics waits until each broker names a leader for every partition: it hears of
+// a new topic up to a tenth of a second after the creation is answered.
+func awaitTopics(ctx context.Context, cl *kgo.Client, brokers []int32, topics []string) error {
+	if len(topics) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
+	defer cancel()
+	req := kmsg.NewPtrMetadataRequest()
+	for _, name := range topics {
+		t := kmsg.NewMetadataRequestTopic()
+		t.Topic = kmsg.StringPtr(name)
+		req.Topics = append(req.Topics, t)
+	}
+	for _, id := range brokers {
+		for {
+			err := known(ctx, cl.Broker(int(id)), req)
+			if err == nil {
+				break
+			}
+			select {
+			case <-ctx.Done():
+				return cluster.Classify("wait for the demo's topics on broker", strconv.Itoa(int(id)), errors.Join(context.Cause(ctx), err))
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+	}
+	return nil
+}
+
+func known(ctx context.Context, b *kgo.Broker, req *kmsg.MetadataRequest) error {
+	answer, err := b.RetriableRequest(ctx, req)
+	if err != nil {
+		return err
+	}
+	resp, ok := answer.(*kmsg.MetadataResponse)
+	if !ok {
+		return fmt.Errorf("unexpected answer %T", answer)
+	}
+	for _, t := range resp.Topics {
+		if err := kerr.ErrorForCode(t.ErrorCode); err != nil {
+			return err
+		}
+		for _, p := range t.Partitions {
+			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func pointers(m map[string]string) map[string]*string {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/time/rate"
+
+	"github.com/weirhq/weir/cluster"
 )
 
 // How long the last records may take to be acknowledged after a stop.
@@ -150,7 +152,7 @@ func (p *producing) settle(r *kgo.Record, err error, count func(*ProduceReport))
 	defer p.mu.Unlock()
 	if err != nil {
 		if p.err == nil {
-			p.err = fmt.Errorf("produce to %s: %w", r.Topic, err)
+			p.err = cluster.Classify("produce to", r.Topic, err)
 		}
 		return
 	}
