@@ -11,6 +11,7 @@ import (
 
 	"github.com/weirhq/weir/compat"
 	"github.com/weirhq/weir/compat/avro"
+	"github.com/weirhq/weir/compat/jsonschema"
 	"github.com/weirhq/weir/compat/protobuf"
 	"github.com/weirhq/weir/finding"
 	"github.com/weirhq/weir/internal/config"
@@ -25,7 +26,7 @@ func newCompat(d *Deps) *cobra.Command {
 // checkers are the formats that can be compared. A registry takes a schema whose
 // references it cannot see, so a prediction does too.
 func checkers(as string) []compat.Checker {
-	return []compat.Checker{&avro.Checker{}, protobuf.New(protobuf.Config{Unresolved: as != ""})}
+	return []compat.Checker{&avro.Checker{}, jsonschema.New(), protobuf.New(protobuf.Config{Unresolved: as != ""})}
 }
 
 // compatFlags are the policies of the gate. Empty means: not on the command line.

@@ -65,6 +65,7 @@ const (
 // Tree returns the commands below the root.
 func Tree(d *Deps) []*cobra.Command {
 	return []*cobra.Command{
+		newCI(d),
 		newCompat(d),
 		newDLT(d),
 		newACL(d),
