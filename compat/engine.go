@@ -339,7 +339,7 @@ func (e *Engine) unreadable(ctx context.Context, r *SubjectResult, v *Version, e
 	if at.File == "" {
 		at = v.At
 	}
-	r.State, r.err = StateUnchecked, err
+	r.State, r.Verdict, r.err = StateUnchecked, Unproven, err
 	r.findings = append(r.findings, finding.Finding{
 		Rule: "compat/invalid-schema", Severity: finding.Error, Subject: r.subject(), Message: why, Position: at, Owner: r.Owner,
 		Hint: "repair the schema: nothing can be said about it", Fingerprint: fingerprint("compat/invalid-schema", r.Name, "", "", ""),
@@ -646,7 +646,10 @@ func (e *Engine) finding(r *SubjectResult, c Comparison, f Finding) finding.Find
 		detail("who", fmt.Sprintf("%s sends, %s receives", r.Link.Sender, r.Link.Receiver))
 		return out
 	}
-	if f.Severity > finding.Info {
+	switch {
+	case f.Contract:
+		detail("who", r.Who.contract())
+	case f.Severity > finding.Info:
 		detail("who", r.Who.text(f.Direction))
 	}
 	return out

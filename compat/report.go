@@ -39,6 +39,8 @@ type Counts struct {
 	Changed    int `json:"changed"`
 	Added      int `json:"added"`
 	Removed    int `json:"removed"`
+	// Unchecked are those under mode NONE and those that nothing can compare.
+	Unchecked int `json:"unchecked"`
 }
 
 // Passed reports whether the gate is open.
@@ -57,6 +59,10 @@ func (r *Report) Closing() string { return r.closing }
 // Report judges results and loose findings: waivers, verdict, grade and gate.
 func (e *Engine) Report(results []SubjectResult, loose []finding.Finding, baseline string) *Report {
 	loose = slices.Clone(loose)
+	results = slices.Clone(results)
+	for i := range results { // waivers are marked in a copy
+		results[i].findings = slices.Clone(results[i].findings)
+	}
 	loose = append(loose, e.waive(results, loose)...)
 	r := &Report{Baseline: baseline, Subjects: results, Verdict: ProvenCompatible, gate: e.policy.FailOn}
 	if r.Subjects == nil {
@@ -86,6 +92,9 @@ func (e *Engine) Report(results []SubjectResult, loose []finding.Finding, baseli
 		if f.Severity == finding.Error && isBreak(f.Rule) {
 			r.Verdict, r.Grade = r.Verdict.Worse(ProvenBreak), Direct
 		}
+	}
+	if r.Counts.Unchecked > 0 && r.Counts.Compatible+r.Counts.Breaks == 0 && r.Verdict == ProvenCompatible {
+		r.Verdict = Unproven // nothing was proven at all
 	}
 	if e.policy.As != "" && r.Prediction == "" {
 		r.Prediction = "compatible"
@@ -120,7 +129,9 @@ func (r *Report) count(s *SubjectResult) {
 		r.Counts.Added++
 	case StateRemoved:
 		r.Counts.Removed++
-	case StateUnchanged, StateUnchecked:
+	case StateUnchecked:
+		r.Counts.Unchecked++
+	case StateUnchanged:
 	}
 	switch s.Verdict {
 	case ProvenCompatible:
@@ -146,6 +157,9 @@ func (e *Engine) sentence(r *Report) string {
 	if n := r.Counts.Unproven; n > 0 {
 		parts = append(parts, fmt.Sprintf("%d unproven", n))
 	}
+	if n := r.Counts.Unchecked; n > 0 {
+		parts = append(parts, fmt.Sprintf("%d not checked", n))
+	}
 	if n := r.Summary.Waived; n > 0 {
 		parts = append(parts, fmt.Sprintf("%d waived", n))
 	}
@@ -157,6 +171,8 @@ func (e *Engine) sentence(r *Report) string {
 		return fmt.Sprintf("%s registry: %s; %s", strings.TrimSuffix(e.policy.As, "-lenient"), r.Prediction, tail)
 	}
 	switch {
+	case !r.Passed() && r.Verdict == ProvenBreak && len(r.Subjects) > 0 && r.onlyLinks():
+		return "senders and receivers do not fit: " + tail
 	case !r.Passed() && r.Verdict == ProvenBreak:
 		return "not compatible: " + r.broken() + tail
 	case !r.Passed():
@@ -171,12 +187,22 @@ func (e *Engine) sentence(r *Report) string {
 	return "compatible: " + tail
 }
 
+// onlyLinks reports that all breaks are between documents of one catalog.
+func (r *Report) onlyLinks() bool {
+	for _, f := range r.Findings {
+		if f.Severity == finding.Error && f.Rule != "compat/producer-consumer-mismatch" {
+			return false
+		}
+	}
+	return true
+}
+
 // broken names the directions that are violated.
 func (r *Report) broken() string {
 	var out []string
 	for _, d := range []Direction{Backward, Forward} {
 		for _, s := range r.Subjects {
-			if slices.ContainsFunc(s.Comparisons, func(c Comparison) bool { return c.Direction == d && c.Verdict == ProvenBreak }) {
+			if s.Link == nil && slices.ContainsFunc(s.Comparisons, func(c Comparison) bool { return c.Direction == d && c.Verdict == ProvenBreak }) {
 				out = append(out, map[Direction]string{Backward: "BACKWARD (new readers, old records)", Forward: "FORWARD (old readers, new records)"}[d])
 				break
 			}

@@ -1,6 +1,7 @@
 package compat
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -61,6 +62,21 @@ func (w Who) text(d Direction) string {
 		list += "; introduced by " + p
 	}
 	return list
+}
+
+// contract names everybody who relies on a contract, whichever side upgrades first.
+func (w Who) contract() string {
+	if !w.Known {
+		return "whoever relies on it: no catalog"
+	}
+	s := cmp.Or(parties(w.Consumers), "no consumer is declared")
+	if w.External {
+		s += ", and readers outside of the catalog"
+	}
+	if p := parties(w.Producers); p != "" {
+		s += "; introduced by " + p
+	}
+	return s
 }
 
 func parties(ps []Party) string {
