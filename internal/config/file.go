@@ -192,12 +192,27 @@ func parse(path string, b []byte) (*File, error) {
 		return nil, bad("", "%s", yamlText(path, err))
 	}
 	f.node = doc.Content[0]
+	f.waiverLines()
 	for name, p := range f.Profiles {
 		p.Name = name
 		p.Source = "profile " + name + " in " + path
 		f.Profiles[name] = p
 	}
 	return f, nil
+}
+
+// waiverLines notes where each waiver stands, so that a finding about one can say so.
+func (f *File) waiverLines() {
+	for i := 0; i+1 < len(f.node.Content); i += 2 {
+		if f.node.Content[i].Value != "waivers" {
+			continue
+		}
+		for j, w := range f.node.Content[i+1].Content {
+			if j < len(f.Waivers) {
+				f.Waivers[j].Line = w.Line
+			}
+		}
+	}
 }
 
 // yamlText puts a YAML error on one line, path and line first where it has one, and
