@@ -97,7 +97,7 @@ func Open(ctx context.Context, p Profile, o Options) (*Conn, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
-	p.Brokers = slices.Clone(p.Brokers)
+	p.Brokers = ParseBrokers(p.Brokers...)
 	opts, dial, secure, err := clientOpts(ctx, &p, o)
 	if err != nil {
 		return nil, err

@@ -244,7 +244,7 @@ func (p *Profile) Validate() error {
 	if len(p.Brokers) == 0 {
 		return bad("brokers", "name at least one: -b HOST:PORT", "no broker is named")
 	}
-	for _, b := range p.Brokers {
+	for _, b := range ParseBrokers(p.Brokers...) {
 		if err := checkAddress(b); err != nil {
 			return bad("brokers", "write HOST:PORT, several separated by commas", "%q: %w", b, err)
 		}
@@ -303,7 +303,7 @@ func (s *SASL) validate(bad func(setting, hint, format string, args ...any) erro
 
 // checkAddress accepts host, host:port, [v6] and [v6]:port.
 func checkAddress(s string) error {
-	if s == "" || strings.ContainsAny(s, " \t\r\n/@") {
+	if s == "" || strings.ContainsAny(s, " ,\t\r\n/@") {
 		return errors.New("not a broker address")
 	}
 	host, port, err := splitAddress(s)

@@ -325,7 +325,7 @@ func TestValidate(t *testing.T) {
 		{Profile{}, "no broker is named"},
 		{Profile{Brokers: []string{"a:0"}}, "port"},
 		{Profile{Brokers: []string{":9092"}}, "host is missing"},
-		{Profile{Brokers: []string{"http://a:1"}}, "not a broker address"},
+		{Profile{Brokers: []string{"a@b:1"}}, "not a broker address"},
 		{Profile{Brokers: []string{"a"}, SecurityProtocol: Plaintext, TLS: TLS{CA: "x"}}, "contradicts the tls"},
 		{Profile{Brokers: []string{"a"}, SecurityProtocol: SSL, SASL: SASL{Username: "x"}}, "contradicts the sasl"},
 		{Profile{Brokers: []string{"a"}, SASL: SASL{Username: "x"}}, "needs a mechanism"},

@@ -480,6 +480,9 @@ type Config struct {
 	Value     *string `json:"value"`
 	Sensitive bool    `json:"sensitive"`
 	ReadOnly  bool    `json:"read_only"`
+	// Inherited is the value that holds when the topic's own is unset; nil when the broker
+	// does not tell, as Apache Kafka does for a retention that nobody has set.
+	Inherited *string `json:"inherited"`
 	// Source is Kafka's name: DYNAMIC_TOPIC_CONFIG for a setting of the topic itself,
 	// DEFAULT_CONFIG, STATIC_BROKER_CONFIG and so on for an inherited one.
 	Source string `json:"source"`
@@ -506,6 +509,7 @@ func (c *Conn) TopicConfigs(ctx context.Context, names []string) ([]ConfigSet, e
 	names = slices.Compact(slices.Sorted(slices.Values(names)))
 	for batch := range slices.Chunk(names, configBatch) {
 		req := kmsg.NewPtrDescribeConfigsRequest()
+		req.IncludeSynonyms = true
 		for _, n := range batch {
 			r := kmsg.NewDescribeConfigsRequestResource()
 			r.ResourceType, r.ResourceName = kmsg.ConfigResourceTypeTopic, n
@@ -528,13 +532,48 @@ func configSet(r *kmsg.DescribeConfigsResponseResource) ConfigSet {
 	s := ConfigSet{Topic: r.ResourceName, ErrorName: errorName(r.ErrorCode), Configs: make([]Config, 0, len(r.Configs))}
 	for _, c := range r.Configs {
 		k := Config{Name: c.Name, Value: c.Value, Sensitive: c.IsSensitive, ReadOnly: c.ReadOnly, Source: c.Source.String()}
+		for _, syn := range c.ConfigSynonyms { // the strongest first
+			if syn.Source != kmsg.ConfigSourceDynamicTopicConfig {
+				k.Inherited = inMillis(c.Name, syn.Name, syn.Value)
+				break
+			}
+		}
+		if !k.Own() && k.Inherited == nil {
+			k.Inherited = k.Value
+		}
 		if c.IsSensitive {
-			k.Value = nil
+			k.Value, k.Inherited = nil, nil
 		}
 		s.Configs = append(s.Configs, k)
 	}
 	slices.SortFunc(s.Configs, func(a, b Config) int { return cmp.Compare(a.Name, b.Name) })
 	return s
+}
+
+// inMillis converts the broker's synonym of a setting in ms: log.retention.hours is told
+// as it stands there.
+func inMillis(name, synonym string, value *string) *string {
+	if value == nil || !strings.HasSuffix(name, ".ms") {
+		return value
+	}
+	var factor int64
+	switch {
+	case strings.HasSuffix(synonym, ".hours"):
+		factor = 3_600_000
+	case strings.HasSuffix(synonym, ".minutes"):
+		factor = 60_000
+	default:
+		return value
+	}
+	n, err := strconv.ParseInt(*value, 10, 64)
+	if err != nil {
+		return nil
+	}
+	if n >= 0 { // -1 is no limit in every unit
+		n *= factor
+	}
+	out := strconv.FormatInt(n, 10)
+	return &out
 }
 
 // Get returns a setting's value, or nil when it is unknown.

@@ -10,6 +10,8 @@ func newTopic(d *Deps) *cobra.Command {
 	return noun("topic", "List, describe and change topics", Govern, []string{"topics", "t"},
 		newTopicList(d),
 		newTopicDescribe(d),
+		newTopicCreate(d),
+		newTopicAlter(d),
 	)
 }
 

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/weirhq/weir/cluster"
 	"github.com/weirhq/weir/internal/audit"
 	"github.com/weirhq/weir/internal/config"
+	"github.com/weirhq/weir/internal/term"
 )
 
 // confirmation is what a destructive act asks for.
@@ -99,3 +101,24 @@ func (d *Deps) auditLog(conn *cluster.Conn) (*audit.Log, error) {
 		},
 	}, nil
 }
+
+// showThenConfirm shows a plan and asks for agreement. People see the plan before the
+// question; a document for programs is printed only when it ends there, because there
+// is one document a run and an act that goes on prints its outcome.
+func (d *Deps) showThenConfirm(f term.Format, kind string, report any, v term.View, confirm func() error) error {
+	if !structured(f) {
+		if err := d.Out.Emit(f, kind, report, v); err != nil {
+			return err
+		}
+		return confirm()
+	}
+	err := confirm()
+	if e, ok := errors.AsType[*Error](err); ok && e.code == RefusedCode {
+		if eerr := d.Out.Emit(f, kind, report, v); eerr != nil {
+			return eerr
+		}
+	}
+	return err
+}
+
+func structured(f term.Format) bool { return f == term.JSON || f == term.YAML }
