@@ -131,7 +131,8 @@ func (o *order) encode(kind poison) []byte {
 	}
 	switch kind {
 	case textTotal:
-		total := strconv.FormatFloat(o.Total, 'f', -1, 64)
+		// Two decimals always, so that all of them fail with the same words.
+		total := strconv.FormatFloat(o.Total, 'f', 2, 64)
 		var m map[string]any
 		if err := json.Unmarshal(b, &m); err == nil {
 			m["total"] = total

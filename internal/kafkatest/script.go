@@ -1,12 +1,15 @@
 package kafkatest
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -94,6 +97,8 @@ func (s *Scripts) Condition(cond string) (bool, error) {
 //	      (embedded only) answer requests of that name with a Kafka error, until
 //	      the script ends or as often as -n says; -top: as the whole answer
 //	kafka stop                         (embedded only) the broker goes away
+//	kafka freeport NAME                sets NAME to the first of three free ports
+//	kafka await HOST:PORT              waits until somebody listens there
 //
 // Names are taken as they stand: write $PREFIX before them.
 func (s *Scripts) Commands() map[string]func(ts *testscript.TestScript, neg bool, args []string) {
@@ -166,6 +171,8 @@ func verbs() map[string]func(*call) error {
 		"listener": (*call).listener,
 		"fault":    (*call).fault,
 		"stop":     (*call).stop,
+		"freeport": (*call).freeport,
+		"await":    (*call).await,
 	}
 }
 
@@ -394,4 +401,48 @@ func (k *call) stop() error {
 	}
 	k.cluster.embedded.Close()
 	return nil
+}
+
+func (k *call) freeport() error {
+	if len(k.args) != 1 {
+		return errUsage
+	}
+	port, err := threeFreePorts()
+	if err != nil {
+		return err
+	}
+	k.ts.Setenv(k.args[0], strconv.Itoa(port))
+	return nil
+}
+
+// threeFreePorts returns the first of three neighbours that nobody listens on.
+func threeFreePorts() (int, error) {
+	for range 100 {
+		first := 20000 + rand.IntN(12000) //nolint:gosec // a port, not secret
+		if free(first) && free(first+1) && free(first+2) {
+			return first, nil
+		}
+	}
+	return 0, errors.New("no three free ports found")
+}
+
+func free(port int) bool {
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err != nil {
+		return false
+	}
+	return l.Close() == nil
+}
+
+func (k *call) await() error {
+	if len(k.args) != 1 {
+		return errUsage
+	}
+	return wait("a listener on "+k.args[0], func(ctx context.Context) (bool, error) {
+		c, err := new(net.Dialer).DialContext(ctx, "tcp", k.args[0])
+		if err != nil {
+			return false, err
+		}
+		return true, c.Close()
+	})
 }
