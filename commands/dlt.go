@@ -15,7 +15,7 @@ import (
 
 func newDLT(d *Deps) *cobra.Command {
 	return noun("dlt", "Read dead letters and put them back exactly once", Recover, []string{"dlts"},
-		newDLTInspect(d), newDLTShow(d))
+		newDLTInspect(d), newDLTShow(d), newDLTPlan(d), newDLTReplay(d), newDLTResume(d), newDLTAbort(d))
 }
 
 // dltDecoder knows the built-in dialects and those of weir.yaml.

@@ -341,3 +341,6 @@ func FromKafka(k *kgo.Record) *Record {
 func openTransactionNote(topic string, s Span) string {
 	return fmt.Sprintf("%s partition %d: %d offsets lie behind an open transaction and were not read", topic, s.Partition, s.HighWatermark-s.Stable)
 }
+
+// Code is the class of the failure.
+func (e *StalledError) Code() string { return "timeout" }

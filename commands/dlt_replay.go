@@ -1,0 +1,309 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/weirhq/weir/dlt"
+	"github.com/weirhq/weir/internal/term"
+)
+
+type dltReplayOptions struct {
+	file      string
+	job       string
+	rate      float64
+	canary    int
+	settle    string
+	noBreaker bool
+	lagGroup  string
+	maxLag    int64
+	deadline  string
+	confirm   confirmation
+	format    term.Format
+
+	settleFor, deadlineIn time.Duration
+}
+
+func (o *dltReplayOptions) bind(fs *pflag.FlagSet) {
+	fs.Float64Var(&o.rate, "rate", 50, "records a second; 0 without limit")
+	fs.IntVar(&o.canary, "canary", 10, "records of the first batch; 0 for none")
+	fs.StringVar(&o.settle, "settle", "60s", "wait after the canary, and between steps of the ramp")
+	fs.BoolVar(&o.noBreaker, "no-breaker", false, "go on although records die again")
+	fs.StringVar(&o.lagGroup, "lag-group", "", "hold on while this group is behind")
+	fs.Int64Var(&o.maxLag, "max-lag", 1000, "records --lag-group may be behind on the targets")
+	fs.StringVar(&o.deadline, "stop-after", "", "stop after so long, with the rest remaining")
+	fs.BoolVar(&o.confirm.yes, "yes", false, "do not ask")
+	fs.StringArrayVar(&o.confirm.names, "confirm", nil, "name of the dead letter topic, for more than 10,000 records")
+	fs.BoolVar(&o.confirm.dryRun, "dry-run", false, "show what would be done")
+}
+
+func (o *dltReplayOptions) validate() (err error) {
+	if o.rate < 0 || o.canary < 0 {
+		return usage("", "--rate and --canary take no negative numbers")
+	}
+	if o.settleFor, err = term.ParseDuration(o.settle); err != nil {
+		return usage("write 60s", "--settle %q", o.settle)
+	}
+	if o.deadline != "" {
+		if o.deadlineIn, err = term.ParseDuration(o.deadline); err != nil {
+			return usage("write 30m", "--stop-after %q", o.deadline)
+		}
+	}
+	return nil
+}
+
+func newDLTReplay(d *Deps) *cobra.Command {
+	o := &dltReplayOptions{}
+	c := &cobra.Command{
+		Use:   "replay PLAN",
+		Short: "Carry out a plan, exactly once",
+		Long: doc(`
+			Write the records of a plan to their targets. Outputs and a note of them in the journal topic are one
+			transaction: whenever this stops, by ^C, a crash or kill -9, nothing is lost and nothing is doubled, and
+			weir dlt resume goes on. The guarantee covers the topic, not what consumers do with the records.
+			The dead letters stay where they are. A few records go first; then the pace doubles up to --rate, and the
+			replay stops by itself when records die again.`),
+		Example: doc(`
+			# With care
+			$ weir dlt replay plan.json
+
+			# As fast as it goes, in a script
+			$ weir dlt replay plan.json --rate 0 --canary 0 --yes -o json`),
+		Annotations: map[string]string{Next: "weir dlt list", ExitCodes: "3  paused: records died again, a group is behind, or the world is not the plan's\n4  some records failed or remain\n130  interrupted; weir dlt resume goes on"},
+		Args:        exactly("PLAN"),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.file = args[0]
+			if err := o.validate(); err != nil {
+				return err
+			}
+			return runDLTReplay(c.Context(), d, o)
+		},
+	}
+	flagFormat(c, &o.format, term.TextFormat, term.JSON)
+	o.bind(c.Flags())
+	return c
+}
+
+func newDLTResume(d *Deps) *cobra.Command {
+	o := &dltReplayOptions{}
+	c := &cobra.Command{
+		Use:   "resume JOB",
+		Short: "Go on with a replay that stopped",
+		Long: doc(`
+			Take the job over, whoever holds it, read from the journal how far it came, and go on. Nothing that was
+			written is written again. The plan comes from the journal, or from --plan where it was too large for it.`),
+		Example: doc(`
+			# After a crash
+			$ weir dlt resume 20260131-081500-1a2b3c4d
+
+			# With the plan file
+			$ weir dlt resume 20260131-081500-1a2b3c4d --plan plan.json`),
+		Annotations: map[string]string{Next: "weir dlt list"},
+		Args:        exactly("JOB"),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.job = args[0]
+			if err := o.validate(); err != nil {
+				return err
+			}
+			return runDLTReplay(c.Context(), d, o)
+		},
+	}
+	flagFormat(c, &o.format, term.TextFormat, term.JSON)
+	o.bind(c.Flags())
+	c.Flags().StringVar(&o.file, "plan", "", "the plan file, where the journal does not hold it")
+	return c
+}
+
+func readPlanFile(path string) (*dlt.Plan, error) {
+	f, err := os.Open(filepath.Clean(path))
+	if err != nil {
+		return nil, usage("plans are written by weir dlt plan", "read plan: %v", err)
+	}
+	defer func() { _ = f.Close() }()
+	return dlt.ReadPlan(f, path)
+}
+
+// severeReplay is how many records need the topic's name to be typed.
+const severeReplay = 10_000
+
+func runDLTReplay(ctx context.Context, d *Deps, o *dltReplayOptions) error {
+	dec, err := d.dltDecoder()
+	if err != nil {
+		return err
+	}
+	var plan *dlt.Plan
+	if o.file != "" {
+		if plan, err = readPlanFile(o.file); err != nil {
+			return d.gated(o.format, err)
+		}
+		if o.job != "" && o.job != plan.Job {
+			return usage("", "%s is the plan of job %s, not of %s", o.file, plan.Job, o.job)
+		}
+	}
+	base, err := d.Cluster(ctx)
+	if err != nil {
+		return err
+	}
+	if !o.confirm.dryRun {
+		if err := base.Writable("replay dead letters", "the journal and the targets"); err != nil {
+			return err
+		}
+	}
+	o.confirm.profile = base.Profile
+	progress := d.Out.Progress("replaying", d.Now)
+	conn, err := d.dltConn(ctx, func(e dlt.Event) {
+		if e.Note != "" {
+			d.Log.Info(e.Note)
+		}
+		if e.Stage == "replay" {
+			progress.Update(e.Done, e.Total)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if plan == nil {
+		if _, plan, err = conn.JobState(ctx, o.job); err != nil {
+			return dltFailure("resume", o.job, err)
+		}
+		if plan == nil {
+			return usage("pass it with --plan FILE", "resume %s: the plan was too large for the journal", o.job)
+		}
+	}
+	if o.format != term.JSON {
+		if err := d.Out.Print(func(p *term.Page) { viewDLTPlan(p, plan, "") }); err != nil {
+			return err
+		}
+	}
+	if o.confirm.dryRun {
+		if o.format == term.JSON {
+			return d.Out.Emit(o.format, "dlt_replay", map[string]any{"dry_run": true, "plan": plan}, term.View{})
+		}
+		return d.Out.Print(func(p *term.Page) { p.Line("Nothing was written (dry run).") })
+	}
+	var severe []string
+	if plan.Counts.Selected > severeReplay {
+		severe = []string{plan.Topic}
+	}
+	if err := d.confirm(ctx, &o.confirm, "replay "+plan.Topic, severe...); err != nil {
+		if o.format == term.JSON { // refused: the plan is on stdout
+			if perr := d.Out.Emit(o.format, "dlt_replay", map[string]any{"plan": plan}, term.View{}); perr != nil {
+				return perr
+			}
+		}
+		return err
+	}
+	rep, err := conn.Replay(ctx, dec, plan, dlt.ReplayOptions{
+		Rate: o.rate, Canary: o.canary, Settle: o.settleFor, Breaker: !o.noBreaker, LagGroup: o.lagGroup, MaxLag: o.maxLag,
+		Deadline: o.deadlineIn, Session: newID("s-", d.Now()), Operator: d.operator(), Resume: o.job != "",
+	})
+	progress.Done()
+	_, gate := errors.AsType[*dlt.GateError](err)
+	if err != nil && !gate && !errors.Is(err, context.Canceled) {
+		err = dltFailure("replay", plan.Topic, err)
+		if rep != nil && rep.Resume != "" && rep.ProducedNow > 0 {
+			d.Out.Say("weir: go on with: %s", rep.Resume)
+		}
+		return err
+	}
+	if perr := d.Out.Emit(o.format, "dlt_replay", rep, term.View{Text: func(p *term.Page) { viewReplay(p, rep) }}); perr != nil {
+		return perr
+	}
+	switch {
+	case gate:
+		return errGate
+	case err != nil:
+		return err
+	case rep.Failed > 0 || rep.Skipped > 0 || rep.Remaining > 0:
+		return errPartial
+	}
+	return nil
+}
+
+func viewReplay(p *term.Page, r *dlt.Report) {
+	mark := map[string]string{"done": "ok", "failed": "fail", "paused": "warn", "stopped": "warn", "interrupted": "warn"}[r.State]
+	p.Line("%s %s: %s of %s replayed, %s failed, %s left out, %s remaining", p.Mark(mark), r.State, p.Int(r.Produced), p.Int(r.Selected), p.Int(r.Failed), p.Int(r.Skipped), p.Int(r.Remaining))
+	if r.Reason != "" {
+		p.Line("  because %s", r.Reason)
+	}
+	p.Line("  %s now in %s transactions, %.0f records/s, %s", p.Int(r.ProducedNow), p.Int(r.Transactions), r.RatePerSecond, r.Guarantee)
+	if r.ReDied > 0 {
+		p.Line("  %s %s died again", p.Mark("warn"), p.Int(r.ReDied))
+	}
+	for i, f := range append(r.FailedRecords[:len(r.FailedRecords):len(r.FailedRecords)], r.SkippedRecs...) {
+		if i == 20 {
+			p.Line("  ... see -o json for all")
+			break
+		}
+		p.Line("  %s %s %d@%d %s: %s", p.Mark("fail"), r.Topic, f.Partition, f.Offset, f.Reason, f.Detail)
+	}
+	if r.Resume != "" {
+		p.Line("Next:  %s", r.Resume)
+	}
+}
+
+func newDLTAbort(d *Deps) *cobra.Command {
+	var format term.Format
+	var confirm confirmation
+	c := &cobra.Command{
+		Use:   "abort JOB",
+		Short: "End a replay for good",
+		Long: doc(`
+			Take a job over and end it: its open transaction is taken back, so that readers of its targets go on, and
+			nothing can resume it. What it wrote stays: a log knows no way back.`),
+		Example: doc(`
+			# Free the targets of a job nobody will resume
+			$ weir dlt abort 20260131-081500-1a2b3c4d --yes`),
+		Args:        exactly("JOB"),
+		Annotations: map[string]string{Next: "weir dlt list"},
+		RunE: func(c *cobra.Command, args []string) error {
+			ctx := c.Context()
+			base, err := d.Cluster(ctx)
+			if err != nil {
+				return err
+			}
+			if err := base.Writable("abort a replay", args[0]); err != nil {
+				return err
+			}
+			confirm.profile = base.Profile
+			conn, err := d.dltConn(ctx, func(e dlt.Event) {
+				if e.Note != "" {
+					d.Log.Info(e.Note)
+				}
+			})
+			if err != nil {
+				return err
+			}
+			state, _, err := conn.JobState(ctx, args[0])
+			if err != nil {
+				return dltFailure("abort", args[0], err)
+			}
+			if format != term.JSON {
+				d.Out.Note("job %s of %s: %s, %d records written", state.Job, firstOf(state.Operator, "unknown"), state.WasState, state.Produced)
+			}
+			if confirm.dryRun {
+				return d.Out.Emit(format, "dlt_abort", state, term.View{Text: func(p *term.Page) { p.Line("Would end job %s (dry run).", state.Job) }})
+			}
+			if err := d.confirm(ctx, &confirm, "end job "+args[0]); err != nil {
+				return err
+			}
+			state, err = conn.Abort(ctx, args[0], newID("s-", d.Now()), d.operator())
+			if err != nil {
+				return dltFailure("abort", args[0], err)
+			}
+			return d.Out.Emit(format, "dlt_abort", state, term.View{Text: func(p *term.Page) {
+				p.Line("%s job %s ended; its %s records stay where they are", p.Mark("ok"), state.Job, p.Int(state.Produced))
+			}})
+		},
+	}
+	flagFormat(c, &format, term.TextFormat, term.JSON)
+	c.Flags().BoolVar(&confirm.yes, "yes", false, "do not ask")
+	c.Flags().BoolVar(&confirm.dryRun, "dry-run", false, "show what would be done")
+	return c
+}
