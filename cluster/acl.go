@@ -248,8 +248,13 @@ func readACL(m json.RawMessage) (ACLRow, error) {
 		name string
 		v    *string
 	}{
-		{"permission", s.Permission}, {"principal", s.Principal}, {"host", s.Host}, {"resource_type", s.ResourceType},
-		{"pattern_type", s.PatternType}, {"resource_name", s.ResourceName}, {"operation", s.Operation},
+		{"permission", s.Permission},
+		{"principal", s.Principal},
+		{"host", s.Host},
+		{"resource_type", s.ResourceType},
+		{"pattern_type", s.PatternType},
+		{"resource_name", s.ResourceName},
+		{"operation", s.Operation},
 	} {
 		if f.v == nil {
 			return ACLRow{}, fmt.Errorf("%q is missing", f.name)

@@ -26,7 +26,7 @@ func (c *Conn) ACLs(ctx context.Context) ([]ACLRow, error) {
 	if err != nil {
 		return nil, Classify(op, "", err)
 	}
-	if err := aclError(op, "", resp.ErrorCode, resp.ErrorMessage); err != nil {
+	if err := aclError(op, resp.ErrorCode, resp.ErrorMessage); err != nil {
 		return nil, err
 	}
 	rows := []ACLRow{}
@@ -44,20 +44,20 @@ func (c *Conn) ACLs(ctx context.Context) ([]ACLRow, error) {
 
 // aclError classifies an answer about access control lists. The broker's own text is
 // shown where it helps; beside a missing right it is a dump of its request object.
-func aclError(op, subject string, code int16, text *string) error {
+func aclError(op string, code int16, text *string) error {
 	err := kerr.ErrorForCode(code)
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, kerr.SecurityDisabled):
 		return &Error{
-			Class: Failed, Op: op, What: subject, Err: errors.New("the cluster has no authorizer: everybody may do everything"),
+			Class: Failed, Op: op, Err: errors.New("the cluster has no authorizer: everybody may do everything"),
 			Remedy: "set authorizer.class.name on the brokers before relying on access control lists",
 		}
 	case errors.Is(err, kerr.ClusterAuthorizationFailed), text == nil || *text == "":
-		return Classify(op, subject, err)
+		return Classify(op, "", err)
 	}
-	e := classify(op, subject, err)
+	e := classify(op, "", err)
 	e.Err = fmt.Errorf("%w (%s)", e.Err, strings.Join(strings.Fields(*text), " "))
 	return e
 }
@@ -352,7 +352,7 @@ func (c *Conn) CreateACLs(ctx context.Context, change *ACLChange) error {
 				continue
 			}
 			s.Status = ACLCreated
-			if err := aclError(op, "", resp.Results[i].ErrorCode, resp.Results[i].ErrorMessage); err != nil {
+			if err := aclError(op, resp.Results[i].ErrorCode, resp.Results[i].ErrorMessage); err != nil {
 				s.Status, s.Error, denied = ACLFailed, err.Error(), err
 			}
 		}
@@ -386,10 +386,10 @@ func (c *Conn) DeleteACLs(ctx context.Context, change *ACLChange) error {
 			if len(res.MatchingACLs) == 0 {
 				s.Status = ACLAbsent
 			}
-			err := aclError(op, "", res.ErrorCode, res.ErrorMessage)
+			err := aclError(op, res.ErrorCode, res.ErrorMessage)
 			for _, m := range res.MatchingACLs {
 				if err == nil {
-					err = aclError(op, "", m.ErrorCode, m.ErrorMessage)
+					err = aclError(op, m.ErrorCode, m.ErrorMessage)
 				}
 			}
 			if err != nil {

@@ -220,9 +220,9 @@ func sayRows(rows []ACLRow, op kmsg.ACLOperation) []string {
 	out := make([]string, 0, len(rows))
 	for _, r := range rows {
 		line := r.String()
-		switch {
-		case r.Operation == op:
-		case r.Operation == kmsg.ACLOperationAll:
+		switch r.Operation {
+		case op:
+		case kmsg.ACLOperationAll:
 			line += ": ALL contains " + op.String()
 		default:
 			line += ": " + r.Operation.String() + " implies " + op.String()

@@ -188,8 +188,11 @@ func (o *aclRowFlags) patterns() []cluster.ACLPattern {
 		typ   kmsg.ACLResourceType
 		names []string
 	}{
-		{kmsg.ACLResourceTypeTopic, o.topics}, {kmsg.ACLResourceTypeGroup, o.groups}, {kmsg.ACLResourceTypeTransactionalId, o.txns},
-		{kmsg.ACLResourceTypeDelegationToken, o.tokens}, {kmsg.ACLResourceTypeUser, o.users},
+		{kmsg.ACLResourceTypeTopic, o.topics},
+		{kmsg.ACLResourceTypeGroup, o.groups},
+		{kmsg.ACLResourceTypeTransactionalId, o.txns},
+		{kmsg.ACLResourceTypeDelegationToken, o.tokens},
+		{kmsg.ACLResourceTypeUser, o.users},
 	} {
 		for _, n := range k.names {
 			out = append(out, cluster.ACLPattern{Type: k.typ, Name: n, Pattern: pattern})

@@ -25,7 +25,8 @@ func newACLWhoCan(d *Deps) *cobra.Command {
 			List the principals that may do OPERATION on RESOURCE, with the rows that decide:
 			literal, prefixed, wildcard and implied ones, less what a DENY takes away. User:*
 			stands for every user without rows of its own. Writes nothing. As JSON, principals
-			that some row names and that may not are listed too.
+			that some row names and that may not are listed too: for one user and address the
+			line that names both holds, then the one that names the user, then User:*.
 			` + aclUnseen),
 		Example: doc(`
 			# Who writes to this topic?
@@ -125,11 +126,11 @@ func viewACLWho(w *aclWho, set *cluster.ACLSet) term.View {
 			verb := strings.ToLower(strings.ReplaceAll(w.Operation, "_", " "))
 			switch who := names(); len(who) {
 			case 0:
-				p.Line("No row lets anybody %s on %s.", verb, w.ACLResource.String())
+				p.Line("No row lets anybody %s on %s.", verb, w.ACLResource)
 			case 1:
-				p.Line("1 principal can %s on %s.", verb, w.ACLResource.String())
+				p.Line("1 principal can %s on %s.", verb, w.ACLResource)
 			default:
-				p.Line("%d principals can %s on %s.", len(who), verb, w.ACLResource.String())
+				p.Line("%d principals can %s on %s.", len(who), verb, w.ACLResource)
 			}
 			sayUnknown(p, set)
 		},

@@ -110,7 +110,7 @@ func instance(r *rand.Rand, b []byte, n *node, depth int) ([]byte, bool) {
 	if depth > 60 {
 		return nil, false
 	}
-	ok := true
+	var ok bool
 	switch n.kind {
 	case kindNull:
 	case kindBoolean:

@@ -81,7 +81,7 @@ func (s side) remarks() []compat.Finding {
 
 func (s side) remarkType(w, r, o, n *node, add func(compat.Finding)) {
 	switch {
-	case o.logical == n.logical && o.logical == "decimal" && (o.precision != n.precision || o.scale != n.scale):
+	case o.decimal() && n.decimal() && (o.precision != n.precision || o.scale != n.scale):
 		change := fmt.Sprintf("decimal(%d,%d) -> decimal(%d,%d)", o.precision, o.scale, n.precision, n.scale)
 		add(s.remark("avro/decimal-changed", w.place, r.place,
 			"decimal changed: "+change+"; the bytes are read, as another number where the scale differs", change,
@@ -106,6 +106,8 @@ func (s side) remarkType(w, r, o, n *node, add func(compat.Finding)) {
 		fmt.Sprintf("%s was renamed by an alias: %s; an alias works in its own schema only", n.kind, change), change,
 		"readers that do not know the alias refuse the new name: let them upgrade first"))
 }
+
+func (n *node) decimal() bool { return n.logical == "decimal" }
 
 func logicalName(n *node) string {
 	if n.logical == "" {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -491,14 +492,12 @@ func (a *analysis) witness(d *datum, because func(refusal) bool) (*compat.Witnes
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range refusals {
-		if because(r) {
-			var b strings.Builder
-			d.json(&b, realNames{})
-			return &compat.Witness{JSON: []byte(b.String()), Binary: msg}, nil
-		}
+	if !slices.ContainsFunc(refusals, because) {
+		return nil, errors.New("the reader does not refuse the message for this reason")
 	}
-	return nil, errors.New("the reader does not refuse the message for this reason")
+	var b strings.Builder
+	d.json(&b, realNames{})
+	return &compat.Witness{JSON: []byte(b.String()), Binary: msg}, nil
 }
 
 // encode writes d with the codec and has it read back, as a second opinion.
