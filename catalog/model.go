@@ -280,6 +280,8 @@ type Lifecycle struct {
 	ReplacedBy string `json:"replaced_by,omitempty"`
 }
 
+func (l Lifecycle) String() string { return lifecycleText(l) }
+
 // SLO is x-slo: what an operation, or every consumer of a channel, promises.
 type SLO struct {
 	LagAge     Value[time.Duration]

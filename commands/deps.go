@@ -66,7 +66,9 @@ const (
 func Tree(d *Deps) []*cobra.Command {
 	return []*cobra.Command{
 		newCI(d),
+		newCatalog(d),
 		newCompat(d),
+		newExplain(d),
 		newDLT(d),
 		newACL(d),
 		newTopic(d),

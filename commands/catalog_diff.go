@@ -1,0 +1,217 @@
+package commands
+
+import (
+	"cmp"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weirhq/weir/catalog"
+	"github.com/weirhq/weir/catalog/source"
+	"github.com/weirhq/weir/internal/config"
+	"github.com/weirhq/weir/internal/term"
+)
+
+type catalogDiffOptions struct {
+	catalogFlags
+	old, new string
+	format   term.Format
+}
+
+func newCatalogDiff(d *Deps) *cobra.Command {
+	o := &catalogDiffOptions{}
+	c := &cobra.Command{
+		Use:   "diff OLD NEW",
+		Short: "Compare two catalogs, one entry for each edit",
+		Long: doc(`
+			Compare two catalogs. OLD and NEW are files, folders or git references (git:REF, or
+			git:REF... for the commit where HEAD left REF); a git reference is read at the
+			paths of the catalog. Each edit is one entry, classed by who has to act. Payload
+			edits are listed here and judged by weir compat. Nothing is written.`),
+		Example: doc(`
+			# What does this branch change?
+			$ weir catalog diff git:main... .
+
+			# Two folders
+			$ weir catalog diff old/ new/`),
+		Args:        exactly("OLD", "NEW"),
+		Annotations: map[string]string{Offline: "yes", Next: "weir compat check --against git:main..."},
+		RunE: func(c *cobra.Command, args []string) error {
+			o.old, o.new = args[0], args[1]
+			return runCatalogDiff(c.Context(), d, o)
+		},
+	}
+	flagFormat(c, &o.format, term.TextFormat, term.JSON, term.YAML, term.TSV, term.Markdown)
+	o.bind(c.Flags())
+	return c
+}
+
+type catalogDiff struct {
+	Old      string           `json:"old"`
+	New      string           `json:"new"`
+	Breaking int              `json:"breaking"`
+	Changes  []catalog.Change `json:"changes"`
+}
+
+func runCatalogDiff(ctx context.Context, d *Deps, o *catalogDiffOptions) error {
+	cfg, err := d.Config()
+	if err != nil {
+		return err
+	}
+	a, errA := d.catalogAt(ctx, cfg, o, o.old)
+	if a == nil {
+		return errA
+	}
+	b, errB := d.catalogAt(ctx, cfg, o, o.new)
+	if b == nil {
+		return errB
+	}
+	r := &catalogDiff{Old: o.old, New: o.new, Changes: catalog.Diff(a, b)}
+	for i := range r.Changes {
+		if r.Changes[i].Breaking {
+			r.Breaking++
+		}
+	}
+	if err := d.Out.Emit(o.format, "catalog_diff", r, viewCatalogDiff(r, o.format)); err != nil {
+		return err
+	}
+	return cmp.Or(errA, errB)
+}
+
+// catalogAt loads one side. With load errors it returns what could be read beside
+// them.
+func (d *Deps) catalogAt(ctx context.Context, cfg *config.Config, o *catalogDiffOptions, spec string) (*catalog.Catalog, error) {
+	dir := cfg.Env().Dir
+	if strings.HasPrefix(spec, "git:") {
+		cur, err := source.Open(source.Where{
+			Cwd: dir, RefRoot: firstOf(o.refRoot, cfg.Project.Catalog.RefRoot), ConfigDir: cfg.Root,
+			Paths: o.paths, Defaults: cfg.Project.Catalog.Paths,
+		})
+		if err != nil {
+			return nil, catalogFailure(err)
+		}
+		defer func() { _ = cur.Close() }()
+		side, err := openBaseline(ctx, spec, cfg, cur, nil)
+		if err != nil {
+			return nil, err
+		}
+		defer side.Close()
+		c, err := catalog.Load(ctx, catalogOptions(cfg, &o.catalogFlags, side.tree))
+		return c, catalogFailure(err)
+	}
+	path := spec
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(dir, path)
+	}
+	if _, err := os.Stat(path); err != nil {
+		return nil, usage("name a file or folder that exists, or git:REF", "read catalog %s: there is no such file or folder", spec)
+	}
+	// Each side is a catalog of its own: its root is the folder that was named, so
+	// that the same file has the same name on both sides.
+	root := o.refRoot
+	if root == "" {
+		root = path
+		if st, err := os.Stat(path); err == nil && !st.IsDir() {
+			root = filepath.Dir(path)
+		}
+	}
+	tree, err := source.Open(source.Where{Cwd: dir, RefRoot: root, Paths: []string{path}})
+	if err != nil {
+		return nil, catalogFailure(err)
+	}
+	defer func() { _ = tree.Close() }()
+	c, err := catalog.Load(ctx, catalogOptions(cfg, &o.catalogFlags, tree))
+	return c, catalogFailure(err)
+}
+
+func viewCatalogDiff(r *catalogDiff, f term.Format) term.View {
+	table := func() *term.Table {
+		t := term.NewTable("CLASS", "SUBJECT*", "CHANGE*", "AFFECTED*", "AT")
+		for i := range r.Changes {
+			c := &r.Changes[i]
+			t.Row(string(c.Class), joinWords(c.Subject.Kind, c.Subject.Name), c.Message, listCell(affectedNames(c)), changeAt(c))
+		}
+		return t
+	}
+	return term.View{Table: table, Text: func(p *term.Page) {
+		if f == term.Markdown {
+			markdownDiff(p, r)
+			return
+		}
+		class := catalog.ChangeClass("")
+		for i := range r.Changes {
+			c := &r.Changes[i]
+			if c.Class != class {
+				if class != "" {
+					p.Line("")
+				}
+				class = c.Class
+				p.Line("%s", term.In(changeStyle(class), string(class)))
+			}
+			p.Line("  %s %s: %s", c.Subject.Kind, term.In(term.Bold, c.Subject.Name), c.Message)
+			if at := changeAt(c); at != "" {
+				p.Line("    at        %s", at)
+			}
+			if who := affectedNames(c); len(who) > 0 {
+				p.Line("    affects   %s", strings.Join(who, ", "))
+			}
+		}
+		if len(r.Changes) == 0 {
+			p.Line("No changes.")
+			return
+		}
+		p.Line("")
+		p.Line("%s, %d somebody has to act on.", plural(len(r.Changes), "change"), r.Breaking)
+	}}
+}
+
+func changeStyle(c catalog.ChangeClass) term.Style {
+	switch {
+	case c == catalog.ChangeImpossible || c == catalog.ChangeDataLoss:
+		return term.Bad
+	case c.Breaking() || c == catalog.ChangePayload:
+		return term.Warn
+	}
+	return term.Accent
+}
+
+func changeAt(c *catalog.Change) string {
+	if at := c.NewAt.String(); at != "" {
+		return at
+	}
+	if at := c.OldAt.String(); at != "" {
+		return at + " (old)"
+	}
+	return ""
+}
+
+func affectedNames(c *catalog.Change) []string {
+	var who []string
+	for _, a := range c.Affected {
+		s := a.Role + " " + a.Application
+		if a.Owner != "" {
+			s += " (" + a.Owner + ")"
+		}
+		who = append(who, s)
+	}
+	return who
+}
+
+func markdownDiff(p *term.Page, r *catalogDiff) {
+	clean := strings.NewReplacer("|", `\|`, "<", "&lt;", "\n", " ")
+	p.Line("### Catalog: %d changes, %d somebody has to act on", len(r.Changes), r.Breaking)
+	if len(r.Changes) == 0 {
+		return
+	}
+	p.Line("")
+	p.Line("| class | what | change | affects |")
+	p.Line("|---|---|---|---|")
+	for i := range r.Changes {
+		c := &r.Changes[i]
+		p.Line("| %s | %s | %s | %s |", string(c.Class), clean.Replace(joinWords(c.Subject.Kind, c.Subject.Name)),
+			clean.Replace(c.Message), clean.Replace(strings.Join(affectedNames(c), ", ")))
+	}
+}

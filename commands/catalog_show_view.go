@@ -1,0 +1,218 @@
+package commands
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/weirhq/weir/internal/term"
+)
+
+func viewCatalogEntry(r *catalogEntry) term.View {
+	draw := func(wide bool) func(*term.Page) {
+		return func(p *term.Page) {
+			for i := range r.Channels {
+				if i > 0 {
+					p.Line("")
+				}
+				viewChannel(p, &r.Channels[i], wide)
+			}
+			if r.Application != nil {
+				viewApplication(p, r.Application)
+			}
+			for i := range r.Messages {
+				if i > 0 {
+					p.Line("")
+				}
+				viewMessage(p, &r.Messages[i], true, wide)
+			}
+			if len(r.DeadLetter) > 0 {
+				p.Line("%s", term.In(term.Bold, r.Name))
+				p.Line("  dead-letter topic of")
+				viewOperations(p, r.DeadLetter)
+			}
+			if len(r.Owner) > 0 {
+				p.Line("%s owns", term.In(term.Bold, r.Name))
+				p.Line("")
+				t := term.NewTable("CHANNEL*", "PROTOCOL", "PRODUCERS*", "CONSUMERS*", ">MESSAGES")
+				for _, c := range r.Owner {
+					t.Row(c.Name, c.Protocol, listCell(c.Producers), listCell(c.Consumers), c.Messages)
+				}
+				p.Table(t)
+			}
+		}
+	}
+	return term.View{Text: draw(false), Wide: draw(true)}
+}
+
+// fact prints one value with where it comes from. What is not known is left out,
+// except with always.
+func viewValue(p *term.Page, label string, v *valueReport, always bool) {
+	if v == nil {
+		if always {
+			p.Line("  %-22s unknown", label)
+		}
+		return
+	}
+	text := fmt.Sprint(v.Value)
+	from := v.Origin
+	if v.Key != "" && v.Key != label {
+		from += " " + v.Key
+	}
+	if at := v.At.String(); at != "" {
+		from += " " + at
+	}
+	p.Line("  %-22s %s  %s", label, text, term.In(term.Faint, "("+from+")"))
+}
+
+func viewChannel(p *term.Page, r *channelReport, wide bool) {
+	p.Line("%s", term.In(term.Bold, r.Name))
+	if text := strings.TrimSpace(r.Title + ". " + r.Description); text != "." {
+		p.Line("  %s", strings.TrimPrefix(text, ". "))
+	}
+	p.Line("  %-22s %s", "protocol", r.Protocol)
+	if r.Live != "yes" {
+		p.Line("  %-22s %s", "live commands", r.Live)
+	}
+	if r.Family != "" {
+		p.Line("  %-22s %s", "matches", r.Family)
+	}
+	viewValue(p, "owner", r.Owner, true)
+	viewValue(p, "lifecycle", r.Lifecycle, false)
+	viewValue(p, "classification", r.Classification, false)
+	viewValue(p, "compatibility", r.Compatibility, false)
+	if r.Managed != nil && r.Managed.Value == false {
+		viewValue(p, "managed", r.Managed, false)
+	}
+	viewValue(p, "partitions", r.Partitions, false)
+	viewValue(p, "replicas", r.Replicas, false)
+	for _, k := range sortedConfig(r.TopicConfig) {
+		v := r.TopicConfig[k]
+		viewValue(p, k, &v, false)
+	}
+	if r.SLOAge != nil {
+		p.Line("  %-22s at most %s", "lag promised", *r.SLOAge)
+	}
+	if at := r.Definition.String(); at != "" {
+		p.Line("  %-22s %s", "defined in", at)
+	}
+	for _, at := range r.References {
+		p.Line("  %-22s %s", "referred to in", at.String())
+	}
+	for _, f := range r.Blocked {
+		p.Line("  %s", term.In(term.Bad, "blocked: "+f.Message+" ("+f.Rule+")"))
+	}
+	p.Line("")
+	p.Line("Producers")
+	viewOperations(p, r.Producers)
+	p.Line("Consumers")
+	viewOperations(p, r.Consumers)
+	for _, c := range r.ClaimedBy {
+		p.Line("  %s, claimed without an operation", c)
+	}
+	for i := range r.Messages {
+		p.Line("")
+		viewMessage(p, &r.Messages[i], false, wide)
+	}
+}
+
+func viewOperations(p *term.Page, ops []operationReport) {
+	if len(ops) == 0 {
+		p.Line("  none in the catalog")
+		return
+	}
+	t := term.NewTable("  APPLICATION*", "OWNER*", "OPERATION*", "GROUP", "PRINCIPAL", "DEAD-LETTER*", "SAYS")
+	for i := range ops {
+		o := &ops[i]
+		var group, principal any
+		if o.Group != nil {
+			group = fmt.Sprint(o.Group.Value)
+		}
+		if o.Principal != nil {
+			principal = fmt.Sprint(o.Principal.Value)
+		}
+		t.Row("  "+o.Application, cell(o.Owner), o.Operation, group, principal, cell(o.DLT), o.Direction)
+	}
+	p.Table(t)
+}
+
+func viewMessage(p *term.Page, m *messageReport, alone, wide bool) {
+	p.Line("Message %s", term.In(term.Bold, m.Name))
+	if m.Description != "" {
+		p.Line("  %s", m.Description)
+	}
+	if alone {
+		p.Line("  %-22s %s", "channel", m.Channel)
+	}
+	p.Line("  %-22s %s", "compatibility", m.Compatibility)
+	if m.ContentType != "" {
+		p.Line("  %-22s %s", "content type", m.ContentType)
+	}
+	if m.Correlation != "" {
+		p.Line("  %-22s %s", "correlation id", m.Correlation)
+	}
+	for _, part := range []struct {
+		name string
+		s    *schemaReport
+	}{{"key", m.Key}, {"headers", m.Headers}, {"payload", m.Payload}} {
+		if part.s == nil {
+			continue
+		}
+		at := part.s.At.String()
+		if part.s.Remote != "" {
+			at = part.s.Remote + ", not fetched"
+		}
+		p.Line("  %-22s %s  %s", part.name, part.s.Format, term.In(term.Faint, "("+at+")"))
+	}
+	if m.Payload == nil {
+		return
+	}
+	if fs := m.Payload.Fields; len(fs) > 0 {
+		t := term.NewTable("  FIELD*", "TYPE", "REQUIRED", "PII", "DESCRIPTION*")
+		for _, f := range fs {
+			req := "no"
+			if f.Required {
+				req = "yes"
+			}
+			t.Row("  "+f.Path, f.Type, req, cell(f.PII), cell(f.Description))
+		}
+		p.Table(t)
+	}
+	if text, ok := m.Payload.Schema.(string); ok && wide {
+		p.Line("")
+		p.Block("  ", text)
+	}
+}
+
+func viewApplication(p *term.Page, a *applicationReport) {
+	p.Line("%s %s", term.In(term.Bold, a.Name), a.Version)
+	if a.Description != "" {
+		p.Line("  %s", a.Description)
+	}
+	if a.ID != "" {
+		p.Line("  %-22s %s", "id", a.ID)
+	}
+	p.Line("  %-22s %s, AsyncAPI %s", "document", a.File, a.AsyncAPI)
+	viewValue(p, "owner", a.Owner, true)
+	viewValue(p, "system", a.System, false)
+	for _, s := range a.Servers {
+		p.Line("  %-22s %s  %s (%s)", "server", s.Key, s.Address, s.Protocol)
+	}
+	p.Line("")
+	if len(a.Operations) == 0 {
+		p.Line("No operations.")
+		return
+	}
+	t := term.NewTable("OPERATION*", "ROLE", "CHANNEL*", "GROUP", "PRINCIPAL", "DEAD-LETTER*", "SAYS")
+	for i := range a.Operations {
+		o := &a.Operations[i]
+		var group, principal any
+		if o.Group != nil {
+			group = fmt.Sprint(o.Group.Value)
+		}
+		if o.Principal != nil {
+			principal = fmt.Sprint(o.Principal.Value)
+		}
+		t.Row(o.Operation, o.Role, cell(o.Channel), group, principal, cell(o.DLT), o.Direction)
+	}
+	p.Table(t)
+}
