@@ -73,6 +73,7 @@ func Tree(d *Deps) []*cobra.Command {
 		newACL(d),
 		newTopic(d),
 		newGroup(d),
+		newLag(d),
 		newDoctor(d),
 		newDemo(d),
 		newProfile(d),

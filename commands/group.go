@@ -7,5 +7,10 @@ import (
 func newGroup(d *Deps) *cobra.Command {
 	return noun("group", "List, describe and change consumer groups", Govern, []string{"groups", "g"},
 		newGroupList(d),
+		newGroupDescribe(d),
+		newGroupReset(d),
+		newGroupExport(d),
+		newGroupDelete(d),
+		newGroupRemoveMember(d),
 	)
 }

@@ -120,7 +120,11 @@ func (g *Group) idle(act string) error {
 			more = fmt.Sprintf(" and %d more", len(names)-shown)
 			names = names[:shown]
 		}
-		e.Reason += fmt.Sprintf(" with %d live members (%s%s)", len(g.Members), strings.Join(names, ", "), more)
+		members := "members"
+		if len(g.Members) == 1 {
+			members = "member"
+		}
+		e.Reason += fmt.Sprintf(" with %d live %s (%s%s)", len(g.Members), members, strings.Join(names, ", "), more)
 	}
 	if len(static) > 0 {
 		e.Remedy = fmt.Sprintf("static members stay until their session times out; once they have stopped, weir group remove-member %s %s frees the group at once", g.Name, strings.Join(static, " "))

@@ -236,7 +236,7 @@ func TestResetRefuses(t *testing.T) {
 		want string
 	}{
 		{"a group that does not exist", ResetRequest{Group: "biling", Target: end}, "group biling does not exist"},
-		{"a live group", ResetRequest{Group: "live", Target: end}, "with 1 live members (pod-7 at"},
+		{"a live group", ResetRequest{Group: "live", Target: end}, "with 1 live member (pod-7 at"},
 		{"like a group that does not exist", ResetRequest{Group: "billing", Like: "nope"}, "group nope does not exist"},
 		{"a topic that does not exist", ResetRequest{Group: "billing", Target: end, Scopes: []Scope{{Topic: "order"}}}, "read topic order"},
 		{"a partition that does not exist", ResetRequest{Group: "billing", Target: end, Scopes: []Scope{{Topic: "orders", Partitions: []int32{7}}}}, "no partition 7, it has 2"},

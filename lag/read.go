@@ -67,8 +67,13 @@ type Query struct {
 	Ladder []time.Duration
 	// Settings also reads whether topics are compacted, how they are stamped and kept.
 	Settings bool
-	// Exact fetches the first record a group has not read, which needs READ.
+	// Exact fetches the first record that each group has not read, which needs READ.
 	Exact bool
+	// Prove fetches only where nothing seems to move, to tell control records and aborted
+	// data from records that wait: where the ladder shows nothing written for a minute, or
+	// the history shows neither commit nor end changed. Without READ nothing is proved.
+	Prove   bool
+	History *History
 }
 
 // NotFoundError says that named groups do not exist.
@@ -458,8 +463,11 @@ func (r *reading) chunk(ctx context.Context, q Query, groups []Group) (*Snapshot
 		return nil, err
 	}
 	s.Coverage = r.coverage()
-	if q.Exact {
+	switch {
+	case q.Exact:
 		r.Probe(ctx, s, Unread(s))
+	case q.Prove:
+		r.Probe(ctx, s, still(s, q.History))
 	}
 	return s, nil
 }

@@ -73,6 +73,15 @@ func (h *History) observe(group string, p Partition, s Sample) []Sample {
 	return w
 }
 
+// unchanged reports whether the last sample saw the same commit and the same end.
+func (h *History) unchanged(group string, c Commit, l Log) bool {
+	if h == nil {
+		return false
+	}
+	w := h.windows[historyKey{group, c.Partition}]
+	return len(w) > 0 && w[len(w)-1].Commit == c.Offset && w[len(w)-1].End == l.HWM
+}
+
 func sampleOf(p *PartitionLag, at time.Time) Sample {
 	s := Sample{At: at, Commit: -1}
 	if p.Start == nil || p.Effective == nil {

@@ -1,0 +1,139 @@
+package commands
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weirhq/weir/internal/term"
+	"github.com/weirhq/weir/lag"
+)
+
+type groupRemoveOptions struct {
+	group   string
+	members []string
+	confirmation
+	format term.Format
+}
+
+func newGroupRemoveMember(d *Deps) *cobra.Command {
+	o := &groupRemoveOptions{}
+	c := &cobra.Command{
+		Use:   "remove-member GROUP INSTANCE-ID...",
+		Short: "Send members of a group away",
+		Long: doc(`
+			Remove members by instance id or member id. A static member that has stopped keeps its
+			partitions, and keeps the group from being reset or deleted, until its session times out
+			(45 s by default); removing it frees the group at once. A consumer that still runs joins again.`),
+		Example: doc(`
+			# A pod is gone for good
+			$ weir group remove-member billing billing-3`),
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) < 2 {
+				return exactly("GROUP", "INSTANCE-ID")(c, args)
+			}
+			return nil
+		},
+		ValidArgsFunction: d.completeGroups(false),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.group, o.members = args[0], args[1:]
+			return runGroupRemoveMember(c.Context(), d, o)
+		},
+	}
+	flagFormat(c, &o.format, term.TextFormat, term.JSON, term.YAML, term.TSV)
+	c.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask")
+	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "show the plan and stop")
+	return c
+}
+
+type removeReport struct {
+	*lag.RemovePlan
+	DryRun  bool `json:"dry_run"`
+	Removed bool `json:"removed"`
+}
+
+func runGroupRemoveMember(ctx context.Context, d *Deps, o *groupRemoveOptions) error {
+	conn, err := d.Cluster(ctx)
+	if err != nil {
+		return err
+	}
+	o.profile = conn.Profile
+	r := &lag.Reader{Client: conn.Client, Now: d.Now}
+	plan, err := r.PlanRemove(ctx, o.group, o.members)
+	if err != nil {
+		return lagFailure("remove members of group", o.group, err)
+	}
+	rep := &removeReport{RemovePlan: plan, DryRun: o.dryRun}
+	emit := func() error { return d.Out.Emit(o.format, "group_remove_member", rep, viewGroupRemove(rep)) }
+	if o.dryRun {
+		return emit()
+	}
+	if err := conn.Writable("remove members of group", o.group); err != nil {
+		return err
+	}
+	if o.format == term.TextFormat {
+		if err := emit(); err != nil {
+			return err
+		}
+	}
+	if err := d.confirm(ctx, &o.confirmation, "remove "+plural(len(plan.Removed), "member")+" of group "+o.group); err != nil {
+		if o.format != term.TextFormat {
+			if e := emit(); e != nil {
+				return e
+			}
+		}
+		return err
+	}
+	log, err := d.auditLog(conn)
+	if err != nil {
+		return err
+	}
+	refusals, err := r.Remove(ctx, plan)
+	if e := log.Record(ctx, "remove members", o.group, strings.Join(o.members, " "), nil, err); e != nil && err == nil {
+		err = e
+	}
+	if err != nil {
+		return lagFailure("remove members of group", o.group, err)
+	}
+	rep.Removed = refusals < len(plan.Removed)
+	if o.format != term.TextFormat {
+		err = emit()
+	} else {
+		err = d.Out.Print(func(p *term.Page) {
+			for _, m := range plan.Removed {
+				if m.Error != nil {
+					p.Line("%s %s: %s", p.Mark("fail"), firstOf(m.InstanceID, m.MemberID), *m.Error)
+				}
+			}
+			p.Line("%s removed from group %s.", plural(len(plan.Removed)-refusals, "member"), o.group)
+		})
+	}
+	switch {
+	case err != nil:
+		return err
+	case refusals == len(plan.Removed):
+		return failed(o.group, "", "remove members of group %s: the broker refused all of them", o.group)
+	case refusals > 0:
+		return errPartial
+	}
+	return nil
+}
+
+func viewGroupRemove(rep *removeReport) term.View {
+	table := func() *term.Table {
+		t := term.NewTable("INSTANCE-ID*", "CONSUMER-ID*", "CLIENT-ID*", "HOST", ">PARTITIONS")
+		for _, m := range rep.RemovePlan.Removed {
+			t.Row(m.InstanceID, m.MemberID, m.ClientID, strings.TrimPrefix(m.Host, "/"), m.Partitions)
+		}
+		return t
+	}
+	return term.View{Table: table, Text: func(p *term.Page) {
+		p.Line("%s", term.In(term.Bold, rep.Group))
+		p.Line("")
+		p.Table(table())
+		if rep.DryRun {
+			p.Line("(dry run)")
+		}
+	}}
+}
