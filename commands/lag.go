@@ -119,7 +119,6 @@ func (o *lagOptions) bind(c *cobra.Command) {
 	fs.BoolVar(&o.slo, "slo", false, "fail when an objective of the catalog (x-slo) is missed")
 	fs.BoolVar(&o.waitZero, "wait-zero", false, "wait until nothing is left to read, at most --timeout")
 	fs.Var(&o.interval, "interval", "time between the readings of --wait-zero (default 2s)")
-	fs.StringSliceVar(&o.catalog.paths, "catalog", nil, "files and folders of the catalog")
 	o.catalog.bind(fs)
 }
 
