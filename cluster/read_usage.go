@@ -162,3 +162,19 @@ func extreme(ps []Partition, of func(*Partition) *int64, better func(a, b int64)
 	}
 	return best
 }
+
+// OffsetsAt returns, for every partition with a leader, the offset of the first record
+// at or after a moment in milliseconds since 1970; the end offset where there is none.
+// A partition that could not be asked has no entry. Needs [Conn.Offsets] before.
+func (c *Conn) OffsetsAt(ctx context.Context, topic Topic, ms int64) (map[int32]int64, error) {
+	out := map[int32]int64{}
+	err := c.listOffsets(ctx, []Topic{topic}, ms, 0, func(p *Partition, rp *kmsg.ListOffsetsResponseTopicPartition) {
+		switch {
+		case rp.Offset >= 0:
+			out[p.ID] = rp.Offset
+		case p.EndOffset != nil:
+			out[p.ID] = *p.EndOffset
+		}
+	})
+	return out, err
+}

@@ -12,6 +12,8 @@ func newTopic(d *Deps) *cobra.Command {
 		newTopicDescribe(d),
 		newTopicCreate(d),
 		newTopicAlter(d),
+		newTopicDelete(d),
+		newTopicPurge(d),
 	)
 }
 

@@ -59,7 +59,8 @@ type topicReport struct {
 	LastWriteMS  *int64               `json:"last_write_ms"`
 	ConfigsError *string              `json:"configs_error"`
 	Configs      []cluster.Config     `json:"configs"`
-	Groups       []cluster.TopicGroup `json:"groups"` // null when they could not be read
+	Groups       []cluster.TopicGroup `json:"groups"`  // null when they could not be read
+	Catalog      *topicFacts          `json:"catalog"` // null when it does not name the topic
 }
 
 type topicDescription struct {
@@ -152,6 +153,7 @@ func describeTopics(ctx context.Context, d *Deps, conn *cluster.Conn, topics []c
 		}
 		d.Log.Warn("the groups could not be read: " + err.Error())
 	}
+	cat := d.quietCatalog(ctx)
 	minISR := cluster.MinISR(sets)
 	r := &topicDescription{Topics: make([]topicReport, 0, len(topics))}
 	if usage != nil {
@@ -163,7 +165,7 @@ func describeTopics(ctx context.Context, d *Deps, conn *cluster.Conn, topics []c
 		t := &topics[i]
 		row := topicReport{
 			Topic: *t, ReplicationFactor: t.ReplicationFactor(), Health: []cluster.PartitionState{},
-			RecordsMax: t.Records(), SizeBytes: t.SizeBytes(), FirstWriteMS: t.FirstWrite(), LastWriteMS: t.LastWrite(), Configs: []cluster.Config{},
+			RecordsMax: t.Records(), SizeBytes: t.SizeBytes(), FirstWriteMS: t.FirstWrite(), LastWriteMS: t.LastWrite(), Configs: []cluster.Config{}, Catalog: factsOf(cat, t.Name),
 		}
 		var limit *int
 		if n, ok := minISR[t.Name]; ok {

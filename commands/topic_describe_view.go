@@ -35,6 +35,17 @@ func viewTopic(p *term.Page, t *topicReport, scope cluster.Scope, now time.Time,
 		rights = strings.Join(t.Rights, " ")
 	}
 	p.Line("  you may: %s", rights)
+	if c := t.Catalog; c != nil {
+		p.Line("  catalog: %s", joinWords("defined in "+firstOf(c.Definition, "another document"), ownedBy(c.Owner), c.Lifecycle, c.Classification))
+		for _, line := range []struct {
+			label string
+			names []string
+		}{{"messages", c.Messages}, {"producers", c.Producers}, {"consumers", c.Consumers}, {"dead letters", c.DeadLetters}, {"dead letters of", c.DeadLetterOf}} {
+			if len(line.names) > 0 {
+				p.Line("    %-15s %s", line.label, strings.Join(line.names, ", "))
+			}
+		}
+	}
 	p.Line("")
 	table := term.NewTable(">PARTITION", ">LEADER", "REPLICAS", "IN-SYNC", ">LOG-START-OFFSET", ">LOG-END-OFFSET", ">SIZE-BYTES", "STATE")
 	for i := range t.Partitions {
