@@ -15,7 +15,8 @@ import (
 
 func newDLT(d *Deps) *cobra.Command {
 	return noun("dlt", "Read dead letters and put them back exactly once", Recover, []string{"dlts"},
-		newDLTInspect(d), newDLTShow(d), newDLTPlan(d), newDLTReplay(d), newDLTResume(d), newDLTAbort(d))
+		newDLTList(d), newDLTInspect(d), newDLTShow(d), newDLTWatch(d), newDLTPlan(d), newDLTReplay(d), newDLTResume(d),
+		newDLTAbort(d), newDLTDiscard(d), newDLTPurge(d), newDLTExport(d), newDLTImport(d))
 }
 
 // dltDecoder knows the built-in dialects and those of weir.yaml.

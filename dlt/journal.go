@@ -485,3 +485,12 @@ func unpackPlan(s string) ([]byte, error) {
 	}
 	return io.ReadAll(io.LimitReader(z, maxPlan+1))
 }
+
+// EnsureJournal makes the journal topic where it is missing.
+func (c *Conn) EnsureJournal(ctx context.Context) error {
+	_, err := c.findJournal(ctx)
+	if errors.Is(err, ErrNoJournal) {
+		return denied(c.CreateJournal(ctx), "create journal", "CREATE", "topic "+JournalTopic)
+	}
+	return err
+}
