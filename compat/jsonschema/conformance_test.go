@@ -110,3 +110,52 @@ func keywordOf(id string) string {
 	k, _, _ = strings.Cut(k, "#")
 	return k
 }
+
+func TestConformanceTruth(t *testing.T) {
+	truth := truthOf(t)
+	type tally struct{ right, unproven, falseBreak, falseOK, skipped int }
+	for _, file := range []string{"confluent-json-draft7.jsonl", "confluent-json-draft7-combined.jsonl", "containment-draft7.jsonl"} {
+		var plain, optional tally
+		for _, v := range vectors[vector](t, file) {
+			n := &plain
+			if v.Optional {
+				n = &optional
+			}
+			want := truth[v.ID]
+			old, err := New().Parse(t.Context(), compat.Schema{Name: "old.json", Text: v.History[0]})
+			if err == nil {
+				var new compat.Parsed
+				if new, err = New().Parse(t.Context(), compat.Schema{Name: "new.json", Text: v.New}); err == nil {
+					res, cerr := New().Check(t.Context(), old, new, compat.Backward, compat.Options{AssertFormat: true})
+					if cerr != nil {
+						t.Fatal(cerr)
+					}
+					if want == nil {
+						n.skipped++
+						continue
+					}
+					switch {
+					case res.Verdict == compat.Unproven:
+						n.unproven++
+						t.Logf("%s: unproven (%s), break %v: %s -> %s", v.ID, res.Findings[0].Reason, *want, v.History[0], v.New)
+					case (res.Verdict == compat.ProvenBreak) == *want:
+						n.right++
+					case *want:
+						n.falseOK++
+						t.Logf("%s: PROVEN COMPATIBLE, but breaks: %s -> %s", v.ID, v.History[0], v.New)
+					default:
+						n.falseBreak++
+						t.Logf("%s: break not known before: %s -> %s: %s", v.ID, v.History[0], v.New, res.Findings[0].Witness.JSON)
+					}
+				}
+			}
+			if err != nil {
+				n.skipped++
+				if want != nil {
+					t.Logf("%s: %v", v.ID, err)
+				}
+			}
+		}
+		t.Logf("%s: plain %+v optional %+v", file, plain, optional)
+	}
+}

@@ -141,6 +141,9 @@ func (s *schema) convert(root *v6.Schema) *compiled {
 		return n
 	}
 	list := func(in []*v6.Schema) []*node {
+		if len(in) == 0 {
+			return nil
+		}
 		out := make([]*node, 0, len(in))
 		for _, x := range in {
 			out = append(out, conv(x))

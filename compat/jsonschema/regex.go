@@ -133,7 +133,7 @@ func (p *reParser) term() (*reNode, error) {
 		return nil, errors.New("nothing to repeat")
 	default:
 		p.i++
-		n = literal(c)
+		n = oneRune(c)
 	}
 	if err != nil {
 		return nil, err
@@ -141,7 +141,7 @@ func (p *reParser) term() (*reNode, error) {
 	return p.quantifier(n)
 }
 
-func literal(r rune) *reNode { return &reNode{op: reClass, class: []rune{r, r}} }
+func oneRune(r rune) *reNode { return &reNode{op: reClass, class: []rune{r, r}} }
 
 func (p *reParser) quantifier(n *reNode) (*reNode, error) {
 	lo, hi := 0, -1

@@ -1,0 +1,741 @@
+package jsonschema
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"maps"
+	"math/big"
+	"slices"
+	"strconv"
+
+	v6 "github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// literal is a node that the value has to satisfy, or has to violate.
+type literal struct {
+	n    *node
+	want bool
+}
+
+// outcome of solving a set of literals. value is a candidate: the validator has the
+// last word. Unsatisfiable is a proof.
+type outcome struct {
+	a      answer
+	value  any
+	reason string
+	// candidate is set with unknown where value is worth showing to the validator.
+	candidate bool
+}
+
+// budget bounds one search in counted steps, so that a verdict does not depend on
+// the machine.
+type budget struct{ nodes int }
+
+var defaultBudget = budget{nodes: 12_000}
+
+// solver decides whether a set of literals has a value. It splits by type, then by
+// the alternatives of anyOf, oneOf, not, if and refused nodes, and at the end checks
+// the plain constraints that are left.
+//
+// A set of literals that is met again inside itself (always below a property or an
+// item) counts as unsatisfiable: a smallest value never needs itself. Results that
+// lean on this are kept only while the set they lean on is being solved.
+type solver struct {
+	ctx    context.Context
+	left   int
+	rep    map[*node]*node // structurally equal nodes share one
+	num    map[*node]uint32
+	memo   map[string]*entry
+	frames []int // tokens of the sets in progress
+	tokens int
+	low    int // lowest frame the current work leans on
+	words  *words
+	eval   evaluator
+	hints  []string
+
+	blocked map[blockKey]bool
+	// closed restricts objects to names the writer declares.
+	closed bool
+	writer map[*node]bool
+
+	values map[string]*node // enum nodes made on the way
+	reason string           // why the search was cut, once it was
+}
+
+type entry struct {
+	out      outcome
+	progress int // frame index while in progress, else -1
+	low      int
+	token    int // of the frame low points at; 0: final
+}
+
+const noFrame = int(^uint(0) >> 1)
+
+func (s *solver) reset() {
+	s.memo = map[string]*entry{}
+	s.frames, s.low = nil, noFrame
+	s.eval.blocked = s.blocked
+}
+
+func (s *solver) node(n *node) *node {
+	if r, ok := s.rep[n]; ok {
+		return r
+	}
+	return n
+}
+
+func (s *solver) number(n *node) uint32 {
+	if i, ok := s.num[n]; ok {
+		return i
+	}
+	i := uint32(len(s.num)) //nolint:gosec // bounded by the schema's size
+	s.num[n] = i
+	return i
+}
+
+// normal sorts literals and drops doubles and true ones; ok is false if they
+// contradict each other.
+func (s *solver) normal(in []literal) (out []literal, ok bool) {
+	for _, l := range in {
+		l.n = s.node(l.n)
+		for l.n.ref != nil && l.n.plainRef() {
+			l.n = s.node(l.n.ref)
+		}
+		if l.n.always != nil {
+			if *l.n.always != l.want || (!l.want && s.isBlocked(l.n, "false", "")) {
+				return nil, false
+			}
+			continue
+		}
+		if !slices.Contains(out, l) {
+			out = append(out, l)
+		}
+	}
+	slices.SortFunc(out, func(a, b literal) int {
+		x, y := s.number(a.n), s.number(b.n)
+		switch {
+		case x != y:
+			return int(x) - int(y)
+		case a.want == b.want:
+			return 0
+		case a.want:
+			return -1
+		}
+		return 1
+	})
+	for i := range out[:max(len(out)-1, 0)] {
+		if out[i].n == out[i+1].n {
+			return nil, false
+		}
+	}
+	return out, true
+}
+
+// plainRef: nothing but a reference. A chain that comes back to itself is left alone.
+func (n *node) plainRef() bool {
+	if n.types != 0 || n.enumKey != nil || n.konst != nil || n.not != nil || n.cond != nil || n.allOf != nil || n.anyOf != nil || n.oneOf != nil ||
+		n.format != nil || n.minLen != nil || n.maxLen != nil || n.pattern != nil || n.min != nil || n.max != nil || n.multipleOf != nil ||
+		n.props != nil || n.patternProps != nil || n.additional != nil || n.names != nil || n.required != nil || n.minProps != nil || n.maxProps != nil ||
+		n.depRequired != nil || n.depSchemas != nil || n.prefix != nil || n.rest != nil || n.contains != nil || n.minItems != nil || n.maxItems != nil ||
+		n.unique || n.unevalItems != nil || n.unevalProps != nil || n.opaque != "" {
+		return false
+	}
+	slow := n.ref
+	for i, fast := 0, n.ref; fast != nil && i < 1000; i++ {
+		if fast == n {
+			return false
+		}
+		fast = fast.ref
+		if i%2 == 1 && slow != nil {
+			if slow = slow.ref; slow == fast && fast != nil {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (s *solver) isBlocked(n *node, keyword, name string) bool {
+	return len(s.blocked) > 0 && s.blocked[blockKey{n, keyword, name}]
+}
+
+func (s *solver) spend() bool {
+	s.left--
+	if s.left < 0 {
+		s.reason = "budget of " + strconv.Itoa(defaultBudget.nodes) + " steps used up"
+		return false
+	}
+	if s.left%64 == 0 && s.ctx.Err() != nil {
+		s.left = -1
+		s.reason = "time used up"
+		return false
+	}
+	return true
+}
+
+// solve decides a set of literals.
+func (s *solver) solve(in []literal) outcome {
+	lits, ok := s.normal(in)
+	if !ok {
+		return outcome{a: unsatisfiable}
+	}
+	if len(lits) == 0 {
+		return outcome{a: satisfiable, value: json.Number("0")}
+	}
+	var kb []byte
+	for _, l := range lits {
+		kb = binary.AppendUvarint(kb, uint64(s.number(l.n))<<1|uint64(b2i(l.want))) //nolint:gosec // 0 or 1
+	}
+	k := string(kb)
+	if e, ok := s.memo[k]; ok {
+		switch {
+		case e.progress >= 0:
+			s.low = min(s.low, e.progress)
+			return outcome{a: unsatisfiable}
+		case e.token == 0:
+			return e.out
+		case e.low < len(s.frames) && s.frames[e.low] == e.token:
+			s.low = min(s.low, e.low)
+			return e.out
+		}
+	}
+	if !s.spend() {
+		return outcome{a: unknown, reason: s.reason}
+	}
+	me := len(s.frames)
+	s.tokens++
+	s.frames = append(s.frames, s.tokens)
+	e := &entry{progress: me}
+	s.memo[k] = e
+	outer := s.low
+	s.low = noFrame
+	e.out = s.types(lits)
+	e.progress = -1
+	s.frames = s.frames[:me]
+	low := s.low
+	if low >= me {
+		low = noFrame
+	}
+	if low != noFrame && e.out.a != satisfiable {
+		e.low, e.token = low, s.frames[low]
+	} else {
+		low = noFrame
+	}
+	s.low = min(outer, low)
+	return e.out
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// types tries the JSON types one by one, the plainest values first.
+func (s *solver) types(lits []literal) outcome {
+	out := outcome{a: unsatisfiable}
+	for _, t := range []types{tString, tNumber, tObject, tArray, tBool, tNull} {
+		r := s.ofType(t, lits, nil)
+		if r.a == satisfiable {
+			return r
+		}
+		if r.a == unknown {
+			out = r
+		}
+	}
+	return out
+}
+
+// alternative is one way to meet a disjunction: more literals, or a change of the
+// plain constraints.
+type alternative struct {
+	lits  []literal
+	apply func(st *state)
+}
+
+// state is a conjunction being taken apart for one type.
+type state struct {
+	t        types
+	lits     []literal // every literal met so far
+	todo     []literal
+	choices  [][]alternative
+	conflict bool
+	approx   string // constraints were left out: a candidate may fail
+	finite   []any  // values of a wanted enum or const
+	isFinite bool
+
+	// numbers
+	lo, hi         *big.Rat
+	loEx, hiEx     bool
+	multiples      []*big.Rat
+	notMultiples   []*big.Rat
+	notInteger     bool
+	not            map[string]struct{} // keys of excluded numbers, booleans, nulls
+	word           wordProblem
+	formats        []*v6.Format
+	noFormats      []*v6.Format
+	minN, maxN     int // items or properties; maxN -1 is none
+	need, forbid   map[string]bool
+	scopes         []scope
+	nameWant       []*node
+	exist          []exists
+	seqs           []sequence
+	counts         []count
+	unique, repeat bool
+}
+
+// scope is what one wanted node says about the properties of an object.
+type scope struct {
+	names    map[string]*node // nil node: declared, unconstrained
+	patterns []patternProp
+	rest     *node
+}
+
+// exists asks for a property with child literals: under a fixed name, or under any
+// name that fits.
+type exists struct {
+	name    *string
+	match   *pattern
+	outside []scope // the name is declared by none of these
+	notIn   map[string]bool
+	names   []literal // what the name has to satisfy or violate
+	lits    []literal
+	index   int // arrays: position, or first position when open
+	open    bool
+}
+
+// sequence is what one wanted node says about the items of an array.
+type sequence struct {
+	prefix []literal
+	rest   *literal
+}
+
+// count bounds how many items satisfy a node.
+type count struct {
+	n      *node
+	lo, hi int // hi -1: no limit
+}
+
+func newState(t types, lits []literal) *state {
+	return &state{t: t, todo: slices.Clone(lits), maxN: -1, word: wordProblem{max: -1}}
+}
+
+func (st *state) clone() *state {
+	c := *st
+	c.lits, c.todo, c.choices = slices.Clone(st.lits), slices.Clone(st.todo), slices.Clone(st.choices)
+	c.multiples, c.notMultiples = slices.Clone(st.multiples), slices.Clone(st.notMultiples)
+	c.not, c.need, c.forbid = maps.Clone(st.not), maps.Clone(st.need), maps.Clone(st.forbid)
+	c.word.match, c.word.avoid, c.word.taken = slices.Clone(st.word.match), slices.Clone(st.word.avoid), maps.Clone(st.word.taken)
+	c.formats, c.noFormats = slices.Clone(st.formats), slices.Clone(st.noFormats)
+	c.scopes, c.nameWant, c.exist = slices.Clone(st.scopes), slices.Clone(st.nameWant), slices.Clone(st.exist)
+	c.seqs, c.counts = slices.Clone(st.seqs), slices.Clone(st.counts)
+	return &c
+}
+
+func (st *state) require(name string) {
+	if st.forbid[name] {
+		st.conflict = true
+	}
+	if st.need == nil {
+		st.need = map[string]bool{}
+	}
+	st.need[name] = true
+}
+
+func (st *state) prohibit(name string) {
+	if st.need[name] {
+		st.conflict = true
+	}
+	if st.forbid == nil {
+		st.forbid = map[string]bool{}
+	}
+	st.forbid[name] = true
+}
+
+func (st *state) atLeast(n int) {
+	st.minN = max(st.minN, n)
+	st.conflict = st.conflict || (st.maxN >= 0 && st.minN > st.maxN)
+}
+
+func (st *state) atMost(n int) {
+	if n < 0 {
+		st.conflict = true
+		return
+	}
+	if st.maxN < 0 || n < st.maxN {
+		st.maxN = n
+	}
+	st.conflict = st.conflict || st.minN > st.maxN
+}
+
+func (st *state) lengthAtLeast(n int) {
+	st.word.min = max(st.word.min, n)
+	st.conflict = st.conflict || (st.word.max >= 0 && st.word.min > st.word.max)
+}
+
+func (st *state) lengthAtMost(n int) {
+	if n < 0 {
+		st.conflict = true
+		return
+	}
+	if st.word.max < 0 || n < st.word.max {
+		st.word.max = n
+	}
+	st.conflict = st.conflict || st.word.min > st.word.max
+}
+
+func (st *state) above(r *big.Rat, ex bool) {
+	if st.lo == nil || r.Cmp(st.lo) > 0 {
+		st.lo, st.loEx = r, ex
+	} else if r.Cmp(st.lo) == 0 {
+		st.loEx = st.loEx || ex
+	}
+	st.checkInterval()
+}
+
+func (st *state) below(r *big.Rat, ex bool) {
+	if st.hi == nil || r.Cmp(st.hi) < 0 {
+		st.hi, st.hiEx = r, ex
+	} else if r.Cmp(st.hi) == 0 {
+		st.hiEx = st.hiEx || ex
+	}
+	st.checkInterval()
+}
+
+func (st *state) checkInterval() {
+	if st.lo == nil || st.hi == nil {
+		return
+	}
+	if c := st.lo.Cmp(st.hi); c > 0 || (c == 0 && (st.loEx || st.hiEx)) {
+		st.conflict = true
+	}
+}
+
+func (st *state) exclude(v any) {
+	switch v := v.(type) {
+	case string:
+		if st.word.taken == nil {
+			st.word.taken = map[string]struct{}{}
+		}
+		st.word.taken[v] = struct{}{}
+	default:
+		if st.not == nil {
+			st.not = map[string]struct{}{}
+		}
+		st.not[key(v)] = struct{}{}
+	}
+}
+
+// ofType decides the literals for values of one type; prepare adds constraints of
+// its own.
+func (s *solver) ofType(t types, lits []literal, prepare func(*state)) outcome {
+	st := newState(t, lits)
+	if prepare != nil {
+		prepare(st)
+	}
+	return s.search(st, 0)
+}
+
+// search takes the state apart until only plain constraints are left.
+func (s *solver) search(st *state, depth int) outcome {
+	if !s.spend() || depth > 500 {
+		return outcome{a: unknown, reason: cmpOr(s.reason, "too many alternatives")}
+	}
+	s.expand(st)
+	if st.conflict {
+		return outcome{a: unsatisfiable}
+	}
+	if st.isFinite {
+		return s.finite(st)
+	}
+	if len(st.choices) == 0 {
+		return s.leaf(st)
+	}
+	// Look ahead: an alternative that fails against the plain constraints alone fails
+	// for good. This keeps oneOf against oneOf polynomial.
+	if len(st.choices) > 1 || len(st.choices[0]) > 1 {
+		base := st
+		for changed := true; changed; {
+			changed = false
+			for i := 0; i < len(base.choices); i++ {
+				alts := base.choices[i]
+				if len(base.choices) == 1 {
+					break // branching below does the same work
+				}
+				var keep []alternative
+				for _, a := range alts {
+					if !s.spend() {
+						return outcome{a: unknown, reason: s.reason}
+					}
+					trial := base.clone()
+					trial.choices = nil
+					s.take(trial, a)
+					if trial.conflict {
+						continue
+					}
+					if trial.isFinite {
+						// Every literal is evaluated here, the pending choices' too.
+						r := s.finite(trial)
+						if r.a == satisfiable {
+							return r
+						}
+						if r.a == unsatisfiable {
+							continue
+						}
+					} else {
+						trial.choices = nil
+						if s.leaf(trial).a == unsatisfiable {
+							continue
+						}
+					}
+					keep = append(keep, a)
+				}
+				switch {
+				case len(keep) == 0:
+					return outcome{a: unsatisfiable}
+				case len(keep) == 1:
+					next := base.clone()
+					next.choices = slices.Delete(slices.Clone(base.choices), i, i+1)
+					s.take(next, keep[0])
+					if next.conflict {
+						return outcome{a: unsatisfiable}
+					}
+					if next.isFinite {
+						return s.finite(next)
+					}
+					base, changed = next, true
+					i--
+				case len(keep) < len(alts):
+					base = base.clone()
+					base.choices[i] = keep
+					changed = true
+				}
+			}
+		}
+		st = base
+	}
+	if len(st.choices) == 0 {
+		return s.leaf(st)
+	}
+	pick := 0
+	for i, c := range st.choices {
+		if len(c) < len(st.choices[pick]) {
+			pick = i
+		}
+	}
+	out := outcome{a: unsatisfiable}
+	for _, a := range st.choices[pick] {
+		next := st.clone()
+		next.choices = slices.Delete(slices.Clone(st.choices), pick, pick+1)
+		next.todo = append(next.todo, a.lits...)
+		if a.apply != nil {
+			a.apply(next)
+		}
+		r := s.search(next, depth+1)
+		if r.a == satisfiable {
+			return r
+		}
+		if r.a == unknown {
+			out = r
+			if s.left < 0 {
+				return out
+			}
+		}
+	}
+	return out
+}
+
+// take applies an alternative and expands what it brings.
+func (s *solver) take(st *state, a alternative) {
+	st.todo = append(st.todo, a.lits...)
+	if a.apply != nil {
+		a.apply(st)
+	}
+	s.expand(st)
+}
+
+// expand works off the literals that need no choice.
+func (s *solver) expand(st *state) {
+	for len(st.todo) > 0 && !st.conflict {
+		l := st.todo[0]
+		st.todo = st.todo[1:]
+		l.n = s.node(l.n)
+		if l.n.always != nil {
+			if *l.n.always != l.want || (!l.want && s.isBlocked(l.n, "false", "")) {
+				st.conflict = true
+			}
+			continue
+		}
+		if slices.Contains(st.lits, l) {
+			continue
+		}
+		if slices.Contains(st.lits, literal{l.n, !l.want}) {
+			st.conflict = true
+			return
+		}
+		st.lits = append(st.lits, l)
+		if l.want {
+			s.wanted(st, l.n)
+		} else if alts, met := s.refused(st, l.n); !met {
+			st.choose(alts)
+		}
+	}
+}
+
+// choose adds a disjunction; one with a single alternative is none.
+func (st *state) choose(alts []alternative) {
+	switch len(alts) {
+	case 0:
+		st.conflict = true
+	case 1:
+		st.todo = append(st.todo, alts[0].lits...)
+		if alts[0].apply != nil {
+			alts[0].apply(st)
+		}
+	default:
+		st.choices = append(st.choices, alts)
+	}
+}
+
+// finite settles a state with a wanted enum or const by trying every value.
+func (s *solver) finite(st *state) outcome {
+	out := outcome{a: unsatisfiable}
+	values := st.finite
+	for i, v := range values {
+		if typeOf(v) != st.t {
+			continue
+		}
+		if i%16 == 0 && !s.spend() {
+			return outcome{a: unknown, reason: s.reason}
+		}
+		fits := yes
+		for _, l := range slices.Concat(st.lits, st.todo) {
+			e := evaluator{}
+			if !l.want {
+				e.blocked = s.blocked
+			}
+			r := e.holds(l.n, v)
+			if r == dunno {
+				fits = dunno
+				continue
+			}
+			if (r == yes) != l.want {
+				fits = no
+				break
+			}
+		}
+		if fits == no || !s.wordFits(st, v) || (s.closed && !s.declaredOnly(st, v)) {
+			continue
+		}
+		if fits == yes {
+			return outcome{a: satisfiable, value: v}
+		}
+		// Let the validator judge it; if it refuses, nothing is known.
+		out = outcome{a: unknown, value: v, candidate: true, reason: "a value could not be evaluated"}
+	}
+	return out
+}
+
+// wordFits applies what a caller asked of a name beside the literals.
+func (s *solver) wordFits(st *state, v any) bool {
+	str, ok := v.(string)
+	return !ok || (&wordProblem{match: st.word.match, avoid: st.word.avoid, taken: st.word.taken, min: st.word.min, max: st.word.max}).fits(str)
+}
+
+func (s *solver) leaf(st *state) outcome {
+	if st.conflict {
+		return outcome{a: unsatisfiable}
+	}
+	var out outcome
+	switch st.t {
+	case tNull:
+		out = s.pick(st, nil)
+	case tBool:
+		out = s.pick(st, false, true)
+	case tNumber:
+		out = s.numberLeaf(st)
+	case tString:
+		out = s.stringLeaf(st)
+	case tArray:
+		out = s.arrayLeaf(st)
+	case tObject:
+		out = s.objectLeaf(st)
+	}
+	if out.a == satisfiable && st.approx != "" {
+		// A candidate only; whoever asked decides whether it is good enough.
+		if !s.confirm(st, out.value) {
+			return outcome{a: unknown, value: out.value, candidate: true, reason: st.approx}
+		}
+	}
+	return out
+}
+
+// confirm checks a candidate against every literal where the evaluator can.
+func (s *solver) confirm(st *state, v any) bool {
+	for _, l := range st.lits {
+		e := evaluator{}
+		if !l.want {
+			e.blocked = s.blocked
+		}
+		r := e.holds(l.n, v)
+		if r == dunno || (r == yes) != l.want {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *solver) pick(st *state, vs ...any) outcome {
+	if vs == nil {
+		vs = []any{nil}
+	}
+	for _, v := range vs {
+		if _, taken := st.not[key(v)]; !taken {
+			return outcome{a: satisfiable, value: v}
+		}
+	}
+	return outcome{a: unsatisfiable}
+}
+
+func (s *solver) stringLeaf(st *state) outcome {
+	for _, f := range st.formats {
+		if slices.ContainsFunc(st.noFormats, func(g *v6.Format) bool { return f.Name == g.Name }) {
+			return outcome{a: unsatisfiable}
+		}
+	}
+	p := st.word
+	p.hints = s.hints
+	if len(st.formats)+len(st.noFormats) > 0 {
+		p.accept = func(w string) bool {
+			for _, f := range st.formats {
+				if f.Validate(w) != nil {
+					return false
+				}
+			}
+			for _, f := range st.noFormats {
+				if f.Validate(w) == nil {
+					return false
+				}
+			}
+			return true
+		}
+	}
+	w, a, reason := s.words.solve(&p)
+	return outcome{a: a, value: w, reason: reason}
+}
+
+// enumOf is a node that only a given list of values satisfies.
+func (s *solver) enumOf(vs ...any) *node {
+	k := key(vs)
+	if n, ok := s.values[k]; ok {
+		return n
+	}
+	n := &node{enum: vs, enumKey: make(map[string]struct{}, len(vs))}
+	for _, v := range vs {
+		n.enumKey[key(v)] = struct{}{}
+	}
+	s.values[k] = n
+	return n
+}
