@@ -209,8 +209,9 @@ func compareTree(ctx context.Context, d *Deps, policy compat.Policy, cf *catalog
 		return nil, catalogFailure(err)
 	}
 	defer func() { _ = cur.Close() }()
-	if _, ok := strings.CutPrefix(spec, "registry:"); ok {
-		return nil, usage("name git:REF or a folder", "registry: is not built yet")
+	address, isRegistry := strings.CutPrefix(spec, "registry:")
+	if isRegistry {
+		spec = "none"
 	}
 	b, err := openBaseline(ctx, spec, cfg, cur, cf.paths)
 	if err != nil {
@@ -228,6 +229,9 @@ func compareTree(ctx context.Context, d *Deps, policy compat.Policy, cf *catalog
 	}
 	e := compat.NewEngine(checkers(policy.As), policy)
 	if len(now.Applications) == 0 && bare(cur, loadErr) {
+		if isRegistry {
+			return compareBareRegistry(ctx, d, e, address, cur)
+		}
 		return compareBare(ctx, e, policy, b, cur)
 	}
 	policyWithWaivers := policy
@@ -248,7 +252,13 @@ func compareTree(ctx context.Context, d *Deps, policy compat.Policy, cf *catalog
 		past.History = b.catalogHistory(func(ctx context.Context, t *source.Tree) (*catalog.Catalog, error) { return load(ctx, t, false) })
 	}
 	var subjects []compat.Subject
-	if b.tree != nil {
+	switch {
+	case isRegistry:
+		all, _ := compat.CatalogSubjects(compat.Past{Side: compat.Side{Catalog: &catalog.Catalog{}}}, compat.Side{Catalog: now})
+		if subjects, loose, b.words, err = fromRegistry(ctx, d, address, all); err != nil {
+			return nil, err
+		}
+	case b.tree != nil:
 		pairs, changes := compat.CatalogSubjects(past, compat.Side{Catalog: now})
 		subjects, loose = pairs, append(loose, changes...)
 	}

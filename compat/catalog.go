@@ -381,7 +381,10 @@ func (p *pairing) parts(a *catalog.Channel, old *catalog.Message, b *catalog.Cha
 		s := Subject{
 			Kind: "message", Channel: b.Name(), Message: messageName(cur), Part: part,
 			Name: b.Name() + " " + messageName(cur), Owner: b.Owner.V.Team, NoHistory: p.past.NoHistory,
-			Mode: modeOf(b, cur),
+			Mode: modeOf(b, cur), Alone: len(b.Messages) == 1,
+		}
+		if part == partPayload && cur.Payload != nil && cur.Payload.Format != catalog.FormatJSON {
+			s.RecordName = payloadName(cur)
 		}
 		if part != partPayload {
 			s.Name += " " + part

@@ -64,8 +64,12 @@ type Subject struct {
 	Channel string `json:"channel,omitempty"`
 	Message string `json:"message,omitempty"`
 	Part    string `json:"part,omitempty"` // payload, headers or key
-	Mode    Mode   `json:"mode"`
-	Owner   string `json:"owner,omitempty"`
+	// RecordName is what the payload calls itself, where it has a name; Alone says
+	// that the message is the only one of its channel.
+	RecordName string `json:"record_name,omitempty"`
+	Alone      bool   `json:"-"`
+	Mode       Mode   `json:"mode"`
+	Owner      string `json:"owner,omitempty"`
 	// Old is the latest earlier version, nil for a new subject.
 	Old *Version `json:"-"`
 	New *Version `json:"-"`
@@ -222,7 +226,10 @@ func (e *Engine) subject(ctx context.Context, s Subject) (SubjectResult, error) 
 	if err != nil {
 		return r, e.unreadable(ctx, &r, s.New, err)
 	}
-	if r.State == StateAdded || r.State == StateUnchecked {
+	if r.State == StateUnchecked {
+		r.skipped = append(r.skipped, finding.Skipped{Rule: "compat/mode", Subject: r.subject(), Reason: "the mode is NONE and the schema changed"})
+	}
+	if r.State != StateChanged {
 		return r, nil
 	}
 	if err := e.versions(ctx, checker, &r, parsed); err != nil {

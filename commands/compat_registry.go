@@ -1,0 +1,105 @@
+package commands
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"os"
+	"path/filepath"
+
+	"github.com/weirhq/weir/catalog/source"
+	"github.com/weirhq/weir/compat"
+	"github.com/weirhq/weir/finding"
+	"github.com/weirhq/weir/internal/config"
+	"github.com/weirhq/weir/registry"
+)
+
+// openRegistry makes a client of the registry at an address, with what weir.yaml
+// says about credentials and certificates.
+func openRegistry(ctx context.Context, d *Deps, address string) (*registry.Client, error) {
+	cfg, err := d.Config()
+	if err != nil {
+		return nil, err
+	}
+	r := cfg.Project.Compat.Registry
+	getenv := func(name string) (string, bool) {
+		v := cfg.Env().Getenv(name)
+		return v, v != ""
+	}
+	o := registry.Options{URL: address, Username: r.Username, UserAgent: "weir/" + d.Version.Version}
+	if !r.Password.IsZero() {
+		if o.Password, err = r.Password.Resolve(ctx, getenv); err != nil {
+			return nil, usage("compat.registry.password in weir.yaml", "read the registry's password: %v", err)
+		}
+	}
+	if !r.Token.IsZero() {
+		if o.Token, err = r.Token.Resolve(ctx, getenv); err != nil {
+			return nil, usage("compat.registry.token in weir.yaml", "read the registry's token: %v", err)
+		}
+	}
+	if o.TLS, err = registryTLS(cfg, r); err != nil {
+		return nil, err
+	}
+	return registry.New(o)
+}
+
+func registryTLS(cfg *config.Config, r config.Registry) (*tls.Config, error) {
+	if r.CA == "" && r.Cert == "" && r.Key == "" {
+		return nil, nil //nolint:nilnil // nil means the system's settings
+	}
+	abs := func(p string) string {
+		if filepath.IsAbs(p) {
+			return p
+		}
+		return filepath.Join(cfg.Root, p)
+	}
+	t := &tls.Config{MinVersion: tls.VersionTLS12}
+	if r.CA != "" {
+		pem, err := os.ReadFile(abs(r.CA))
+		if err != nil {
+			return nil, usage("compat.registry.ca in weir.yaml", "read the registry's CA: %v", err)
+		}
+		t.RootCAs = x509.NewCertPool()
+		if !t.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, usage("compat.registry.ca in weir.yaml", "read the registry's CA: %s holds no certificate", r.CA)
+		}
+	}
+	if r.Cert != "" || r.Key != "" {
+		pair, err := tls.LoadX509KeyPair(abs(r.Cert), abs(r.Key))
+		if err != nil {
+			return nil, usage("compat.registry.cert and key in weir.yaml", "read the client certificate: %v", err)
+		}
+		t.Certificates = []tls.Certificate{pair}
+	}
+	return t, nil
+}
+
+// fromRegistry gives subjects their past in a registry.
+func fromRegistry(ctx context.Context, d *Deps, address string, subjects []compat.Subject) ([]compat.Subject, []finding.Finding, string, error) {
+	c, err := openRegistry(ctx, d, address)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	out, loose, err := compat.FromRegistry(ctx, c, subjects, compat.TopicNames, true)
+	return out, loose, "registry " + c.Name(), err
+}
+
+func compareBareRegistry(ctx context.Context, d *Deps, e *compat.Engine, address string, cur *source.Tree) (*compatRun, error) {
+	files, roots, err := schemaFiles(cur)
+	if err != nil {
+		return nil, err
+	}
+	all, _, err := compat.TreeSubjects(compat.Tree{}, compat.Tree{FS: cur.FS, Files: files, Roots: roots}, "")
+	if err != nil {
+		return nil, err
+	}
+	subjects, loose, words, err := fromRegistry(ctx, d, address, all)
+	if err != nil {
+		return nil, err
+	}
+	results, err := e.Compare(ctx, subjects)
+	if err != nil {
+		return nil, err
+	}
+	return &compatRun{report: e.Report(results, loose, words), rules: e.Rules()}, nil
+}
