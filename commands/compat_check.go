@@ -280,7 +280,7 @@ func bare(t *source.Tree, err error) bool {
 		return true
 	}
 	for _, p := range t.Paths {
-		if _, ferr := compat.FormatOf(p, nil); ferr != nil {
+		if _, ferr := compat.FormatOf(p); ferr != nil {
 			return false
 		}
 	}

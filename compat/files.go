@@ -17,18 +17,14 @@ import (
 // maxFile bounds a bare schema file, in bytes.
 const maxFile = 64 << 20
 
-// FormatOf tells the format of a schema file from its name, or from its first bytes
-// where the name does not say.
-func FormatOf(name string, text []byte) (Format, error) {
+// FormatOf tells the format of a schema file from its name.
+func FormatOf(name string) (Format, error) {
 	switch path.Ext(name) {
 	case ".avsc":
 		return Avro, nil
 	case ".proto":
 		return Protobuf, nil
-	}
-	trimmed := bytes.TrimSpace(text)
-	switch {
-	case path.Ext(name) == ".json" || bytes.HasPrefix(trimmed, []byte("{")) || bytes.Equal(trimmed, []byte("true")) || bytes.Equal(trimmed, []byte("false")):
+	case ".json":
 		return JSON, nil
 	}
 	return "", fmt.Errorf("read %s: its name does not tell the format: use --schema-format json, avro or protobuf", name)
@@ -42,7 +38,7 @@ func FileVersion(fsys fs.FS, name, version string, f Format) (*Version, error) {
 		return nil, err
 	}
 	if f == "" {
-		if f, err = FormatOf(name, text); err != nil {
+		if f, err = FormatOf(name); err != nil {
 			return nil, err
 		}
 	}
