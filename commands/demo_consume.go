@@ -3,7 +3,6 @@ package commands
 import (
 	"cmp"
 	"context"
-	"math/rand/v2"
 
 	"github.com/spf13/cobra"
 
@@ -63,7 +62,7 @@ func runDemoConsume(ctx context.Context, d *Deps, o *demoConsumeOptions) error {
 	var handled int64
 	report, err := demo.Consume(ctx, demo.ConsumeConfig{
 		Client: conn.NewClient, Group: o.group, Prefix: o.prefix, Instance: o.instance,
-		Count: o.count, Fixed: o.fixed, Seed: rand.Uint64(), Now: d.Now,
+		Count: o.count, Fixed: o.fixed, Seed: demoSeed(), Now: d.Now,
 		Progress: func(e demo.Event) {
 			switch e.Kind {
 			case demo.Committed:

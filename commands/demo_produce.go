@@ -3,7 +3,6 @@ package commands
 import (
 	"cmp"
 	"context"
-	"math/rand/v2"
 
 	"github.com/spf13/cobra"
 
@@ -85,7 +84,7 @@ func runDemoProduce(ctx context.Context, d *Deps, o *demoProduceOptions) error {
 	report, err := demo.Produce(ctx, demo.ProduceConfig{
 		Client: conn.NewClient, Prefix: o.prefix,
 		Rate: o.rate, Poison: o.poison, Count: o.count,
-		Seed: cmp.Or(o.seed, rand.Uint64()), Now: d.Now,
+		Seed: cmp.Or(o.seed, demoSeed()), Now: d.Now,
 		Progress: func(e demo.Event) {
 			if e.Topic == o.prefix+demo.Orders {
 				acked++

@@ -3,7 +3,6 @@ package commands
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"strings"
 	"syscall"
 
@@ -130,7 +129,7 @@ func runDemoShop(ctx context.Context, d *Deps, o *demoUpOptions, client demo.Cli
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		_, err := demo.Produce(ctx, demo.ProduceConfig{
-			Client: client, Rate: o.rate, Poison: o.poison, Seed: rand.Uint64(), Now: d.Now,
+			Client: client, Rate: o.rate, Poison: o.poison, Seed: demoSeed(), Now: d.Now,
 			Progress: func(e demo.Event) {
 				if e.Topic == demo.Orders {
 					acked++
@@ -142,7 +141,7 @@ func runDemoShop(ctx context.Context, d *Deps, o *demoUpOptions, client demo.Cli
 	})
 	for _, group := range []string{demo.Billing, demo.Notify} {
 		g.Go(func() error {
-			_, err := demo.Consume(ctx, demo.ConsumeConfig{Client: client, Group: group, Seed: rand.Uint64(), Now: d.Now})
+			_, err := demo.Consume(ctx, demo.ConsumeConfig{Client: client, Group: group, Seed: demoSeed(), Now: d.Now})
 			return err
 		})
 	}

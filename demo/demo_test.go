@@ -40,7 +40,10 @@ func shop(t *testing.T) *kafkatest.Cluster {
 }
 
 func dial(c *kafkatest.Cluster) demo.Client {
-	return func(opts ...kgo.Opt) (*kgo.Client, error) { return kgo.NewClient(append(c.Options(), opts...)...) }
+	return func(opts ...kgo.Opt) (*kgo.Client, error) {
+		all := append(c.Options(), opts...)
+		return kgo.NewClient(all...)
+	}
 }
 
 func produce(t *testing.T, c *kafkatest.Cluster, n int64, poison float64) {

@@ -117,7 +117,7 @@ func awaitTopics(ctx context.Context, cl *kgo.Client, brokers []int32, topics []
 	req := kmsg.NewPtrMetadataRequest()
 	for _, name := range topics {
 		t := kmsg.NewMetadataRequestTopic()
-		t.Topic = kmsg.StringPtr(name)
+		t.Topic = new(name)
 		req.Topics = append(req.Topics, t)
 	}
 	for _, id := range brokers {

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -86,7 +87,7 @@ func Produce(ctx context.Context, cfg ProduceConfig) (*ProduceReport, error) {
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	err = errors.Join(err, cl.Flush(drain))
-	return p.report(), errors.Join(err, p.failure())
+	return p.report(), cmp.Or(p.failure(), err)
 }
 
 type producing struct {
@@ -107,12 +108,9 @@ func (p *producing) run(ctx context.Context) error {
 	limiter := rate.NewLimiter(limit, 1)
 	var share float64
 	kinds := 0
-	for n := int64(0); p.cfg.Count == 0 || n < p.cfg.Count; n++ {
+	for n := int64(0); (p.cfg.Count == 0 || n < p.cfg.Count) && p.failure() == nil; n++ {
 		if err := limiter.Wait(ctx); err != nil {
 			return context.Cause(ctx)
-		}
-		if p.failure() != nil {
-			return nil // told by the caller
 		}
 		kind := healthy
 		if share += p.cfg.Poison; share >= 1-1e-9 {

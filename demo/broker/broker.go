@@ -150,7 +150,7 @@ func (b *Broker) options(cfg Config) []kfake.Opt {
 func (b *Broker) listener(cfg Config) func(string, string) (net.Listener, error) {
 	listen := cfg.Listen
 	if listen == nil {
-		listen = net.Listen //nolint:noctx // kfake's hook carries no context, and listening on loopback does not wait
+		listen = net.Listen
 	}
 	return func(network, address string) (net.Listener, error) {
 		l, err := listen(network, address)
@@ -199,7 +199,7 @@ func plainPasswords(users []User) map[string]string {
 // checkPlain judges PLAIN before kfake does: kfake compares with the zero value
 // of a missing user, and so lets any unknown name in with an empty password.
 func checkPlain(c *kfake.Cluster, passwords map[string]string) {
-	c.ControlKey(kmsg.SASLAuthenticate.Int16(), func(r kmsg.Request) (kmsg.Response, error, bool) { //nolint:revive // kfake's signature
+	c.ControlKey(kmsg.SASLAuthenticate.Int16(), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		c.KeepControl()
 		req, ok := r.(*kmsg.SASLAuthenticateRequest)
 		if !ok {

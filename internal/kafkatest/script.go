@@ -418,7 +418,7 @@ func (k *call) freeport() error {
 // threeFreePorts returns the first of three neighbours that nobody listens on.
 func threeFreePorts() (int, error) {
 	for range 100 {
-		first := 20000 + rand.IntN(12000) //nolint:gosec // a port, not secret
+		first := 20000 + rand.IntN(12000)
 		if free(first) && free(first+1) && free(first+2) {
 			return first, nil
 		}

@@ -171,15 +171,16 @@ func nodeConf(st state, sp spec, all []ports, n int, zookeeper string, pems pems
 // saslConf names every mechanism on both SASL listeners. OAUTHBEARER has no
 // validator, so it takes unsigned tokens: right for tests of the plumbing only.
 func saslConf() []string {
-	plain := "org.apache.kafka.common.security.plain.PlainLoginModule required"
+	var plain strings.Builder
+	plain.WriteString("org.apache.kafka.common.security.plain.PlainLoginModule required")
 	for user, password := range account.All() {
-		plain += fmt.Sprintf(` user_%s="%s"`, user, password)
+		fmt.Fprintf(&plain, ` user_%s="%s"`, user, password)
 	}
 	c := []string{"sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER"}
 	for _, l := range []string{"sasl_plaintext", "sasl_ssl"} {
 		at := "listener.name." + l + "."
 		c = append(c,
-			at+"plain.sasl.jaas.config="+plain+";",
+			at+"plain.sasl.jaas.config="+plain.String()+";",
 			at+"scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;",
 			at+"scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;",
 			at+"oauthbearer.sasl.jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;",

@@ -54,7 +54,7 @@ func javaOptions(conf string) []string {
 type jdk struct{ classPath string }
 
 func (j jdk) run(ctx context.Context, class string, args ...string) error {
-	out, err := exec.CommandContext(ctx, "java", append([]string{"-cp", j.classPath, class}, args...)...).CombinedOutput() //nolint:gosec // our own arguments
+	out, err := exec.CommandContext(ctx, "java", append([]string{"-cp", j.classPath, class}, args...)...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%s: %w\n%s", class, err, out)
 	}
@@ -97,7 +97,7 @@ func (d docker) args(extra ...string) []string {
 
 func (d docker) run(ctx context.Context, class string, args ...string) error {
 	argv := append(d.args("--rm", d.image, "-cp", "/opt/kafka/libs/*", class), args...)
-	out, err := exec.CommandContext(ctx, "docker", argv...).CombinedOutput() //nolint:gosec // our own arguments
+	out, err := exec.CommandContext(ctx, "docker", argv...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%s: %w\n%s", class, err, out)
 	}
@@ -108,7 +108,7 @@ func (d docker) start(ctx context.Context, st state, name, mark, class string, a
 	argv := d.args("-d", d.image)
 	argv = append(argv, javaOptions(st.path("conf"))...)
 	argv = append(append(argv, "-cp", "/opt/kafka/libs/*", class), args...)
-	out, err := exec.CommandContext(ctx, "docker", argv...).Output() //nolint:gosec // our own arguments
+	out, err := exec.CommandContext(ctx, "docker", argv...).Output()
 	if err != nil {
 		return process{}, fmt.Errorf("docker run: %w", err)
 	}
@@ -157,7 +157,7 @@ func fetchArtifact(ctx context.Context, name, artifact string) (string, error) {
 }
 
 func maven(ctx context.Context, args ...string) error {
-	out, err := exec.CommandContext(ctx, "mvn", append([]string{"-q", "-B"}, args...)...).CombinedOutput() //nolint:gosec // our own arguments
+	out, err := exec.CommandContext(ctx, "mvn", append([]string{"-q", "-B"}, args...)...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("mvn: %w\n%s", err, out)
 	}

@@ -27,8 +27,7 @@ func (s state) path(elem ...string) string {
 	return filepath.Join(append([]string{s.dir}, elem...)...)
 }
 
-// fresh empties the folder, except for nothing: logs of the last run go too, they
-// were kept until now.
+// fresh empties the folder. The logs of the last run were kept until now.
 func (s state) fresh() error {
 	if p := s.running(); p != "" {
 		return fmt.Errorf("%s is still running (%s): stop it first with the down command", filepath.Base(s.dir), p)
@@ -93,14 +92,15 @@ func (p process) alive() bool {
 	return err == nil && strings.Contains(string(out), p.mark) && !strings.Contains(string(out), "<defunct>")
 }
 
-// end stops the process: politely within grace, then hard. 0 means hard at once.
+// end stops the process: politely within grace, then hard. 0 means hard at once. A
+// container that has ended is still there, and removed.
 func (p process) end(grace time.Duration) error {
-	if !p.alive() {
-		return nil
-	}
 	pid, ok := p.pid()
 	if !ok {
 		return command("docker", "rm", "-f", p.id).Run()
+	}
+	if !p.alive() {
+		return nil
 	}
 	if grace > 0 {
 		_ = syscall.Kill(pid, syscall.SIGTERM) // gone already is fine
@@ -121,7 +121,7 @@ func (p process) end(grace time.Duration) error {
 
 // command is exec.Command for helpers that answer at once.
 func command(name string, args ...string) *exec.Cmd {
-	return exec.CommandContext(context.Background(), name, args...) //nolint:gosec // our own arguments
+	return exec.CommandContext(context.Background(), name, args...)
 }
 
 // down stops everything and removes all but the logs.
@@ -172,12 +172,21 @@ func (s state) writeEnv(pairs [][2]string) error {
 
 // tail is the end of a log, for an error.
 func (s state) tail(name string) string {
-	b, err := os.ReadFile(s.path("log", name+".log"))
+	b, err := s.log(name)
 	if err != nil {
 		return err.Error()
 	}
 	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
 	return strings.Join(lines[max(0, len(lines)-15):], "\n")
+}
+
+func (s state) log(name string) ([]byte, error) {
+	for _, p := range s.processes() {
+		if _, ok := p.pid(); !ok && p.name == name {
+			return command("docker", "logs", p.id).CombinedOutput()
+		}
+	}
+	return os.ReadFile(s.path("log", name+".log"))
 }
 
 // freePorts returns n different ports that nobody listens on now.
