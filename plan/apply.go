@@ -1,0 +1,366 @@
+package plan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/weirhq/weir/cluster"
+)
+
+// Status is what became of a step.
+type Status string
+
+// The states of a step after apply. Unknown is a step whose request got no answer and
+// whose effect could not be read afterwards.
+const (
+	Done     Status = "done"
+	Failed   Status = "failed"
+	Unknown  Status = "unknown"
+	NotTried Status = "not-tried"
+)
+
+// Outcome is a step and what became of it.
+type Outcome struct {
+	Step
+	Status Status `json:"status"`
+	Error  string `json:"error,omitempty"`
+	err    error
+}
+
+// Result is what apply did.
+type Result struct {
+	ClusterID string    `json:"cluster_id"`
+	Outcomes  []Outcome `json:"steps"`
+	Done      int       `json:"done"`
+	Failed    int       `json:"failed"`
+	Unknown   int       `json:"unknown"`
+	NotTried  int       `json:"not_tried"`
+}
+
+// Event tells how far apply is.
+type Event struct{ Done, Total int }
+
+// StaleError refuses a plan because the world moved since it was made.
+type StaleError struct{ Moved []string }
+
+func (e *StaleError) Error() string {
+	return fmt.Sprintf("apply: the cluster changed since the plan was made: %s", listed(e.Moved))
+}
+
+// Hint says what to do next.
+func (*StaleError) Hint() string { return "make the plan anew and look at it again: weir plan" }
+
+// Code is the class of the failure: a gate, told with an error because nothing else
+// is printed.
+func (*StaleError) Code() string { return "stale" }
+
+func listed(names []string) string {
+	const most = 5
+	if len(names) <= most {
+		return fmt.Sprint(names)
+	}
+	return fmt.Sprintf("%v and %d more", names[:most], len(names)-most)
+}
+
+// Check reads the plan's resources again and refuses as a whole when one is not as it
+// was, when the cluster is another one, or when a reassignment runs on a topic.
+func (p *Plan) Check(ctx context.Context, conn *cluster.Conn) error {
+	if p.ClusterID != conn.ClusterID {
+		return &FileError{fmt.Sprintf("apply: the plan was made for cluster %s, this is %s", p.ClusterID, conn.ClusterID), "connect with the profile the plan was made with: " + p.Profile}
+	}
+	now, err := Observe(ctx, conn, p.touches())
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(p.Pending(), func(s *Step) bool { return s.Kind == ACLKind }) && now.ACLErr != nil {
+		return now.ACLErr
+	}
+	if moved := p.Stale(now); len(moved) > 0 {
+		return &StaleError{moved}
+	}
+	for _, s := range p.Pending() {
+		if now.Reassigning[s.Name] && s.Kind == TopicKind {
+			return &StaleError{[]string{"topic " + s.Name + " (a partition reassignment began)"}}
+		}
+	}
+	return nil
+}
+
+// Apply does the pending steps and nothing else: topics first, then rights, and what
+// deletes comes last. It goes on after a step that fails. When ctx ends, the request in
+// flight is finished and the rest is not tried. record is called after every step.
+func (p *Plan) Apply(ctx context.Context, conn *cluster.Conn, progress func(Event), record func(*Outcome) error) (*Result, error) {
+	r := &Result{ClusterID: p.ClusterID}
+	for _, s := range p.Pending() {
+		r.Outcomes = append(r.Outcomes, Outcome{Step: *s, Status: NotTried})
+	}
+	ap := &applier{conn: conn, r: r, progress: progress, record: record}
+	phases := []func(context.Context) error{
+		func(ctx context.Context) error { return ap.topics(ctx, Create, createTopics, ap.created) },
+		func(ctx context.Context) error { return ap.topics(ctx, Modify, alterAndGrow, ap.changed) },
+		func(ctx context.Context) error { return ap.rights(ctx, Create) },
+		func(ctx context.Context) error { return ap.rights(ctx, Delete) },
+		func(ctx context.Context) error { return ap.topics(ctx, Delete, deleteTopics, ap.gone) },
+	}
+	var err error
+	for _, phase := range phases {
+		if ctx.Err() != nil {
+			err = ctx.Err()
+			break
+		}
+		if err = phase(ctx); err != nil {
+			break
+		}
+	}
+	r.count()
+	return r, err
+}
+
+type applier struct {
+	conn     *cluster.Conn
+	r        *Result
+	progress func(Event)
+	record   func(*Outcome) error
+	settled  int
+}
+
+func (r *Result) count() {
+	r.Done, r.Failed, r.Unknown, r.NotTried = 0, 0, 0, 0
+	for i := range r.Outcomes {
+		switch r.Outcomes[i].Status {
+		case Done:
+			r.Done++
+		case Failed:
+			r.Failed++
+		case Unknown:
+			r.Unknown++
+		case NotTried:
+			r.NotTried++
+		}
+	}
+}
+
+// FirstError is the first failure, for a run in which nothing was done.
+func (r *Result) FirstError() error {
+	for i := range r.Outcomes {
+		if r.Outcomes[i].err != nil {
+			return r.Outcomes[i].err
+		}
+	}
+	return nil
+}
+
+func (ap *applier) settle(o *Outcome, status Status, err error) error {
+	o.Status, o.err = status, err
+	if err != nil {
+		o.Error = err.Error()
+	}
+	ap.settled++
+	if ap.progress != nil {
+		ap.progress(Event{ap.settled, len(ap.r.Outcomes)})
+	}
+	if ap.record != nil {
+		return ap.record(o)
+	}
+	return nil
+}
+
+func (ap *applier) pick(kind Kind, op Op) []*Outcome {
+	var out []*Outcome
+	for i := range ap.r.Outcomes {
+		if o := &ap.r.Outcomes[i]; o.Kind == kind && o.Op == op {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+type topicRequest = func(ctx context.Context, conn *cluster.Conn, steps []*Step, validate bool) (map[string]error, error)
+
+// alterAndGrow changes settings, then partitions, of the same topics. Settings come
+// first: a topic that grew with wrong settings is worse than the other way round.
+func alterAndGrow(ctx context.Context, conn *cluster.Conn, steps []*Step, validate bool) (map[string]error, error) {
+	out, err := alterConfigs(ctx, conn, steps, validate)
+	if err != nil {
+		return nil, err
+	}
+	var rest []*Step
+	for _, s := range steps {
+		if out[s.Name] == nil {
+			rest = append(rest, s)
+		}
+	}
+	grown, err := growTopics(ctx, conn, rest, validate)
+	if err != nil {
+		return nil, err
+	}
+	for name, e := range grown {
+		out[name] = e
+	}
+	return out, nil
+}
+
+// topics does one kind of topic step in batches. A request in flight is finished even
+// when ctx ends, so that its answer is known; where no answer came, the cluster is
+// read to find out what happened.
+func (ap *applier) topics(ctx context.Context, op Op, request topicRequest, happened func(*Step, *cluster.Topic, cluster.ConfigSet) bool) error {
+	for batch := range slices.Chunk(ap.pick(TopicKind, op), requestTopics) {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		steps := make([]*Step, len(batch))
+		for i, o := range batch {
+			steps[i] = &o.Step
+		}
+		answers, err := request(context.WithoutCancel(ctx), ap.conn, steps, false)
+		if err != nil {
+			return errors.Join(ap.findOut(ctx, batch, err, happened), err)
+		}
+		for _, o := range batch {
+			answer, answered := answers[o.Name]
+			status := Done
+			switch {
+			case !answered:
+				status, answer = Unknown, errors.New("the broker did not answer for it")
+			case errors.Is(answer, kerr.TopicAlreadyExists) && op == Create, errors.Is(answer, kerr.UnknownTopicOrPartition) && op == Delete:
+				// A create (or delete) that the client sent twice over a broker loss finds
+				// its own work: what counts is the state.
+				if err := ap.findOut(ctx, []*Outcome{o}, answer, happened); err != nil {
+					return err
+				}
+				continue
+			case answer != nil:
+				status, answer = Failed, cluster.Classify(string(op)+" topic", o.Name, answer)
+			}
+			if err := ap.settle(o, status, answer); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// findOutTime bounds the reading after a lost connection.
+const findOutTime = 20 * time.Second
+
+// findOut reads the state of topics whose request failed as a whole.
+func (ap *applier) findOut(ctx context.Context, batch []*Outcome, cause error, happened func(*Step, *cluster.Topic, cluster.ConfigSet) bool) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), findOutTime)
+	defer cancel()
+	names := make([]string, len(batch))
+	for i, o := range batch {
+		names[i] = o.Name
+	}
+	topics := map[string]*cluster.Topic{}
+	configs := map[string]cluster.ConfigSet{}
+	list, err := ap.conn.Topics(ctx, cluster.TopicsQuery{Names: names})
+	if err == nil {
+		for i := range list.Topics {
+			if t := &list.Topics[i]; t.ErrorName == nil {
+				topics[t.Name] = t
+			}
+		}
+		var sets []cluster.ConfigSet
+		if sets, err = ap.conn.TopicConfigs(ctx, names); err == nil {
+			for _, s := range sets {
+				configs[s.Topic] = s
+			}
+		}
+	}
+	for _, o := range batch {
+		status, failure := Failed, cause
+		switch {
+		case err != nil:
+			status, failure = Unknown, fmt.Errorf("%w; what happened could not be read: %w", cause, err)
+		case happened(&o.Step, topics[o.Name], configs[o.Name]):
+			status, failure = Done, nil
+		}
+		if serr := ap.settle(o, status, failure); serr != nil {
+			return serr
+		}
+	}
+	return nil
+}
+
+// created: the topic is there with the shape that was asked for.
+func (ap *applier) created(s *Step, t *cluster.Topic, set cluster.ConfigSet) bool {
+	if t == nil || s.Partitions > 0 && len(t.Partitions) != int(s.Partitions) {
+		return false
+	}
+	for k, v := range s.Config {
+		if !configIs(set, k, v) {
+			return false
+		}
+	}
+	return true
+}
+
+// changed: every change shows.
+func (ap *applier) changed(s *Step, t *cluster.Topic, set cluster.ConfigSet) bool {
+	if t == nil {
+		return false
+	}
+	for _, c := range s.Changes {
+		switch {
+		case c.Op == "grow" && int(s.growsTo()) != len(t.Partitions):
+			return false
+		case c.Op == "set" && !configIs(set, c.Name, *c.After):
+			return false
+		case c.Op == "unset" && slices.ContainsFunc(set.Configs, func(x cluster.Config) bool { return x.Name == c.Name && x.Own() }):
+			return false
+		}
+	}
+	return true
+}
+
+func (ap *applier) gone(_ *Step, t *cluster.Topic, _ cluster.ConfigSet) bool { return t == nil }
+
+func configIs(set cluster.ConfigSet, key, want string) bool {
+	return slices.ContainsFunc(set.Configs, func(c cluster.Config) bool {
+		return c.Name == key && c.Value != nil && equalValue(key, *c.Value, want)
+	})
+}
+
+// rights grants or revokes rows in batches and waits, bounded, until they show.
+func (ap *applier) rights(ctx context.Context, op Op) error {
+	outcomes := ap.pick(ACLKind, op)
+	if len(outcomes) == 0 {
+		return nil
+	}
+	change := &cluster.ACLChange{}
+	for _, o := range outcomes {
+		change.Steps = append(change.Steps, cluster.ACLStep{ACLRow: *o.ACL, Status: cluster.ACLPlanned})
+	}
+	send := ap.conn.CreateACLs
+	if op == Delete {
+		send = ap.conn.DeleteACLs
+	}
+	err := send(context.WithoutCancel(ctx), change)
+	for i, o := range outcomes {
+		status, failure := NotTried, error(nil)
+		switch st := change.Steps[i]; st.Status {
+		case cluster.ACLCreated, cluster.ACLDeleted, cluster.ACLExists, cluster.ACLAbsent:
+			status = Done
+		case cluster.ACLFailed:
+			status, failure = Failed, errors.New(st.Error)
+			if err != nil {
+				status, failure = Unknown, err
+			}
+		default:
+			continue
+		}
+		if serr := ap.settle(o, status, failure); serr != nil {
+			return serr
+		}
+	}
+	if err != nil {
+		return err
+	}
+	_, err = ap.conn.ACLsSettled(context.WithoutCancel(ctx), change)
+	return err
+}
