@@ -331,7 +331,7 @@ func (df *differ) effect(t *DesiredTopic, live *cluster.Topic, c Change, byName 
 		case errB != nil || b < 0 || n < b:
 			c.DestroysData = true
 			if c.Name == retentionMS {
-				c.Effect = "records older than " + duration(n) + " are deleted"
+				c.Effect = "records older than " + Milliseconds(n) + " are deleted"
 			} else {
 				c.Effect = "partitions shrink to " + after + " bytes"
 			}
@@ -382,8 +382,8 @@ func text(n int) *string {
 	return &s
 }
 
-// duration renders milliseconds with the largest unit that divides them.
-func duration(ms int64) string {
+// Milliseconds renders a time with the largest unit that divides it: 7d, 36h, 1500ms.
+func Milliseconds(ms int64) string {
 	d := time.Duration(ms) * time.Millisecond
 	for _, u := range []struct {
 		d time.Duration
