@@ -15,14 +15,16 @@ import (
 
 // ACLs reads all rows with one request: filters of the protocol do not expand
 // principals, hosts or operations, so a filtered answer would hide rows that count.
-func (c *Conn) ACLs(ctx context.Context) ([]ACLRow, error) {
+func (c *Conn) ACLs(ctx context.Context) ([]ACLRow, error) { return aclsFrom(ctx, c.Client) }
+
+func aclsFrom(ctx context.Context, from kmsg.Requestor) ([]ACLRow, error) {
 	const op = "list acls"
 	req := kmsg.NewPtrDescribeACLsRequest()
 	req.ResourceType = kmsg.ACLResourceTypeAny
 	req.ResourcePatternType = kmsg.ACLResourcePatternTypeAny
 	req.Operation = kmsg.ACLOperationAny
 	req.PermissionType = kmsg.ACLPermissionTypeAny
-	resp, err := req.RequestWith(ctx, c.Client)
+	resp, err := req.RequestWith(ctx, from)
 	if err != nil {
 		return nil, Classify(op, "", err)
 	}
@@ -441,12 +443,9 @@ func (c *Conn) ACLsSettled(ctx context.Context, change *ACLChange) (bool, error)
 	deadline := time.NewTimer(aclSettle)
 	defer deadline.Stop()
 	for {
-		rows, err := c.ACLs(ctx)
-		if err != nil {
-			return false, err
-		}
-		if change.shownBy(rows) {
-			return true, nil
+		shown, err := c.shownEverywhere(ctx, change)
+		if shown || err != nil {
+			return shown, err
 		}
 		pause := time.NewTimer(20 * time.Millisecond)
 		select {
@@ -459,6 +458,28 @@ func (c *Conn) ACLsSettled(ctx context.Context, change *ACLChange) (bool, error)
 		case <-pause.C:
 		}
 	}
+}
+
+// shownEverywhere asks each broker, because each learns of a change on its own. One
+// that does not answer is left out: it cannot mislead anybody now.
+func (c *Conn) shownEverywhere(ctx context.Context, change *ACLChange) (bool, error) {
+	var failed error
+	answered := 0
+	for _, b := range c.Brokers {
+		rows, err := aclsFrom(ctx, c.Client.Broker(int(b.ID)))
+		if err != nil {
+			failed = err
+			continue
+		}
+		answered++
+		if !change.shownBy(rows) {
+			return false, nil
+		}
+	}
+	if answered == 0 {
+		return false, failed
+	}
+	return true, nil
 }
 
 func (c *ACLChange) shownBy(rows []ACLRow) bool {

@@ -193,7 +193,7 @@ func (o *applyOptions) execute(ctx context.Context, d *Deps, conn *cluster.Conn,
 		if out.ACL != nil {
 			subject = "acl " + out.ACL.String()
 		}
-		return log.Record(context.WithoutCancel(ctx), string(out.Op)+" "+string(out.Kind), subject, beforeOf(&out.Step), afterOf(&out.Step), failure)
+		return log.Record(context.WithoutCancel(ctx), string(out.Op)+" "+string(out.Kind), subject, stepBefore(&out.Step), stepAfter(&out.Step), failure)
 	})
 	bar.Done()
 	if r.Done == 0 && r.Unknown == 0 && ctx.Err() == nil {
@@ -220,7 +220,7 @@ func firstErr(errs ...error) error {
 	return nil
 }
 
-func beforeOf(s *plan.Step) any {
+func stepBefore(s *plan.Step) any {
 	m := map[string]*string{}
 	for _, c := range s.Changes {
 		m[c.Name] = c.Before
@@ -236,7 +236,7 @@ func beforeOf(s *plan.Step) any {
 	return nil
 }
 
-func afterOf(s *plan.Step) any {
+func stepAfter(s *plan.Step) any {
 	m := map[string]*string{}
 	for _, c := range s.Changes {
 		m[c.Name] = c.After

@@ -74,7 +74,7 @@ func viewStep(pg *term.Page, s *plan.Step, verbose bool) {
 	}
 	switch s.Op {
 	case plan.Create:
-		pg.Line("  %s topic  %s   %s", mark, s.Name, shape(s))
+		pg.Line("  %s topic  %s   %s", mark, s.Name, newShape(s))
 	case plan.Delete:
 		pg.Line("  %s topic  %s   %s", mark, s.Name, doomed(pg, s))
 	case plan.Modify:
@@ -121,7 +121,7 @@ func viewACLStep(pg *term.Page, s *plan.Step, mark term.Text) {
 		term.In(term.Faint, firstOf(s.Reason, s.Why)))
 }
 
-func shape(s *plan.Step) string {
+func newShape(s *plan.Step) string {
 	parts := []string{"broker's default partitions", "broker's default rf"}
 	if s.Partitions > 0 {
 		parts[0] = plural(int(s.Partitions), "partition")
