@@ -28,7 +28,7 @@ const spec = "Avro specification, Schema Resolution"
 // Rules lists every rule of the checker, and compat/removed and compat/renamed,
 // which it reports under mode ADDITIVE.
 func (*Checker) Rules() []finding.Rule {
-	return []finding.Rule{ //nolint:gosec // the field Passes holds examples, not passwords
+	return []finding.Rule{
 		{
 			ID: "avro/name-mismatch", Severity: finding.Error, Source: spec,
 			Purpose: "A record, enum or fixed keeps its unqualified name, or the reader names the other in its aliases.",
