@@ -24,9 +24,10 @@ func newCompat(d *Deps) *cobra.Command {
 }
 
 // checkers are the formats that can be compared. A registry takes a schema whose
-// references it cannot see, so a prediction does too.
-func checkers(as string) []compat.Checker {
-	return []compat.Checker{&avro.Checker{}, jsonschema.New(), protobuf.New(protobuf.Config{Unresolved: as != ""})}
+// references it cannot see, so a prediction does too. nameless takes Avro records
+// without a name, which only programs make.
+func checkers(as string, nameless bool) []compat.Checker {
+	return []compat.Checker{&avro.Checker{Nameless: nameless}, jsonschema.New(), protobuf.New(protobuf.Config{Unresolved: as != ""})}
 }
 
 // compatFlags are the policies of the gate. Empty means: not on the command line.

@@ -23,6 +23,7 @@ type compatCheckOptions struct {
 	compatFlags
 	old, new     string
 	schemaFormat string
+	nameless     bool
 	format       term.Format
 }
 
@@ -67,6 +68,7 @@ func newCompatCheck(d *Deps) *cobra.Command {
 	o.compatFlags.bind(c)
 	c.Flags().StringVar(&o.old, "old", "", "the earlier schema file; with --new")
 	c.Flags().StringVar(&o.new, "new", "", "the later schema file; with --old")
+	c.Flags().BoolVar(&o.nameless, "avro-nameless", false, "accept Avro records without a name in --old and --new")
 	word(c.Flags(), &o.schemaFormat, "schema-format", "format of --old and --new, where their names do not tell", "json", "avro", "protobuf")
 	return c
 }
@@ -140,7 +142,7 @@ func compatFailure(err error) error {
 }
 
 func compareFiles(ctx context.Context, policy compat.Policy, o *compatCheckOptions, cwd string) (*compatRun, error) {
-	e := compat.NewEngine(checkers(policy.As), policy)
+	e := compat.NewEngine(checkers(policy.As, o.nameless), policy)
 	old, err := fileVersion(cwd, o.old, "old", o.schemaFormat)
 	if err != nil {
 		return nil, err
@@ -227,7 +229,7 @@ func compareTree(ctx context.Context, d *Deps, policy compat.Policy, cf *catalog
 	if now == nil {
 		return nil, catalogFailure(loadErr)
 	}
-	e := compat.NewEngine(checkers(policy.As), policy)
+	e := compat.NewEngine(checkers(policy.As, false), policy)
 	if len(now.Applications) == 0 && bare(cur, loadErr) {
 		if isRegistry {
 			return compareBareRegistry(ctx, d, e, address, cur)
@@ -236,7 +238,7 @@ func compareTree(ctx context.Context, d *Deps, policy compat.Policy, cf *catalog
 	}
 	policyWithWaivers := policy
 	policyWithWaivers.Waivers = append(policyWithWaivers.Waivers, compat.CatalogWaivers(now)...)
-	e = compat.NewEngine(checkers(policy.As), policyWithWaivers)
+	e = compat.NewEngine(checkers(policy.As, false), policyWithWaivers)
 	past := compat.Past{NoHistory: b.noHistory()}
 	var loose []finding.Finding
 	if b.tree != nil {

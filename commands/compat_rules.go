@@ -23,7 +23,7 @@ func newCompatRules(d *Deps) *cobra.Command {
 		Args:        none,
 		Annotations: map[string]string{Offline: "yes", Next: "weir explain RULE"},
 		RunE: func(*cobra.Command, []string) error {
-			rules := compat.NewEngine(checkers(""), compat.Policy{}).Rules()
+			rules := compat.NewEngine(checkers("", false), compat.Policy{}).Rules()
 			return d.Out.Emit(format, "compat_rules", map[string]any{"rules": rules}, viewRules(rules))
 		},
 	}

@@ -14,6 +14,7 @@ type compatWitnessOptions struct {
 	old, new     string
 	schemaFormat string
 	binary       bool
+	nameless     bool
 }
 
 func newCompatWitness(d *Deps) *cobra.Command {
@@ -41,6 +42,7 @@ func newCompatWitness(d *Deps) *cobra.Command {
 		},
 	}
 	o.bindMode(c.Flags())
+	c.Flags().BoolVar(&o.nameless, "avro-nameless", false, "accept Avro records without a name")
 	c.Flags().BoolVar(&o.binary, "binary", false, "print the message as the writer encodes it (Avro and Protobuf)")
 	word(c.Flags(), &o.schemaFormat, "schema-format", "format of the files, where their names do not tell", "json", "avro", "protobuf")
 	return c
@@ -64,7 +66,7 @@ func runCompatWitness(ctx context.Context, d *Deps, o *compatWitnessOptions) err
 	if err != nil {
 		return err
 	}
-	w, err := compat.NewEngine(checkers(""), policy).Witness(ctx, compat.FilePair(old, cur, policy.Mode))
+	w, err := compat.NewEngine(checkers("", o.nameless), policy).Witness(ctx, compat.FilePair(old, cur, policy.Mode))
 	if err != nil {
 		return compatFailure(err)
 	}
