@@ -14,6 +14,7 @@ func newTopic(d *Deps) *cobra.Command {
 		newTopicAlter(d),
 		newTopicDelete(d),
 		newTopicPurge(d),
+		newTopicRead(d),
 	)
 }
 
