@@ -197,6 +197,17 @@ func (l *loader) each(ctx context.Context, docs []*document, f func(*document)) 
 			if err := gctx.Err(); err != nil {
 				return err
 			}
+			defer func() {
+				if r := recover(); r != nil {
+					// A document must never take the program down with it.
+					d.app = nil
+					l.fail(&LoadError{
+						Rule: RuleUnreadable, At: finding.Position{File: d.file.name},
+						Message: fmt.Sprintf("weir failed on this document, which is a defect of weir: %v", r),
+						Hint:    "please report it with the document",
+					})
+				}
+			}()
 			f(d)
 			return nil
 		})

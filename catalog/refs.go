@@ -133,19 +133,17 @@ func (c *refChecker) newCycle(n *Node) bool {
 		c.cycles = map[*Node]bool{}
 	}
 	fresh := true
+	var chain []*Node
 	for hop := 0; hop < 64 && n != nil; hop++ {
 		fresh = fresh && !c.cycles[n]
-		if c.cycles[n] {
-			break
-		}
-		c.cycles[n] = true
+		chain = append(chain, n)
 		if _, ok := refOf(n); !ok {
 			break
 		}
 		n = c.l.st.step(n).node
-		if hop > 0 && c.cycles[n] {
-			break
-		}
+	}
+	for _, n := range chain {
+		c.cycles[n] = true
 	}
 	return fresh
 }

@@ -210,8 +210,6 @@ func checkBinding(sp *spec, st *store, object, protocol string, n *Node) []issue
 	return c.check(sp.env.at(s), n)
 }
 
-func (l *loader) overlay() error { return nil }
-
 // payloadEnv compiles the schemas of payloads; references lead through the catalog.
 func (v *documentCheck) payloadEnv() *schemaEnv {
 	if v.env == nil {
