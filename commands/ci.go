@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -100,14 +101,11 @@ func runCI(ctx context.Context, d *Deps, o *ciOptions) error {
 		Report: finding.NewReport(slices.Concat(valid, r.Findings), r.Skipped),
 	}
 	out.Gate = word(policy.FailOn.Passes(out.Findings) && run.loadErr == nil)
-	verdict := ""
-	for i, c := range out.Checks {
-		if i > 0 {
-			verdict += "; "
-		}
-		verdict += c.Name + " " + c.Gate
+	var words []string
+	for _, c := range out.Checks {
+		words = append(words, c.Name+" "+c.Gate)
 	}
-	verdict += ": " + r.Closing()
+	verdict := strings.Join(words, "; ") + ": " + r.Closing()
 	fr := &finding.Run{Report: out.Report, Name: "ci", Rules: slices.Concat(catalog.Rules(), run.rules), Gate: policy.FailOn, Verdict: verdict}
 	if err := emitFindings(d, o.format, "ci_report", out, fr); err != nil {
 		return err

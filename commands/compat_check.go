@@ -243,7 +243,7 @@ func compareTree(ctx context.Context, d *Deps, policy compat.Policy, cf *catalog
 	var loose []finding.Finding
 	if b.tree != nil {
 		past.Version = b.tree.Version
-		past.Catalog, err = &catalog.Catalog{}, nil
+		past.Catalog = &catalog.Catalog{}
 		if len(b.tree.Paths) > 0 {
 			past.Catalog, err = load(ctx, b.tree, false)
 			if past.Catalog == nil {

@@ -350,15 +350,14 @@ func (v *vendor) message(path string, a, b *message) {
 	was, is := byTag(a), byTag(b)
 	for _, tag := range slices.Sorted(maps.Keys(was)) {
 		f, g := was[tag], is[tag]
-		switch {
-		case g == nil:
+		if g == nil {
 			v.removed(path, a, b, f, is)
-		default:
-			if f.oneof != "" && g.oneof == "" {
-				v.add("ONEOF_FIELD_MOVED_TO_TOP_LEVEL", memberPath(path, g))
-			}
-			v.field(memberPath(path, g), f, g)
+			continue
 		}
+		if f.oneof != "" && g.oneof == "" {
+			v.add("ONEOF_FIELD_MOVED_TO_TOP_LEVEL", memberPath(path, g))
+		}
+		v.field(memberPath(path, g), f, g)
 	}
 	for _, tag := range slices.Sorted(maps.Keys(is)) {
 		if was[tag] != nil {

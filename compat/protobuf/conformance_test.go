@@ -3,6 +3,7 @@ package protobuf
 import (
 	"bufio"
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -11,8 +12,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"context"
 
 	gocmp "github.com/google/go-cmp/cmp"
 

@@ -451,7 +451,7 @@ func (d *differ) cardinality(c Change, f, g protoreflect.FieldDescriptor) {
 	}
 	w := c
 	w.only, w.Buf = Wire, "FIELD_WIRE_COMPATIBLE_CARDINALITY"
-	if !(isMany(c.was) && isMany(c.is)) {
+	if !isMany(c.was) || !isMany(c.is) {
 		d.add(w)
 	}
 	c.only, c.Buf = WireJSON, "FIELD_WIRE_JSON_COMPATIBLE_CARDINALITY"
@@ -535,7 +535,7 @@ func (d *differ) fieldTypes(base Change, f, g protoreflect.FieldDescriptor) {
 		}
 		return
 	}
-	if wireGroup(a) != wireGroup(b) && !(a == protoreflect.StringKind && b == protoreflect.BytesKind) {
+	if wireGroup(a) != wireGroup(b) && (a != protoreflect.StringKind || b != protoreflect.BytesKind) {
 		c := typed
 		c.only, c.Buf = Wire, "FIELD_WIRE_COMPATIBLE_TYPE"
 		d.add(c)
@@ -675,11 +675,11 @@ func defaultValue(f protoreflect.FieldDescriptor) defaultOf {
 	case protoreflect.Uint32Kind, protoreflect.Uint64Kind, protoreflect.Fixed32Kind, protoreflect.Fixed64Kind:
 		x := v.Uint()
 		if x > math.MaxInt64 {
-			return defaultOf{false, x, fmt.Sprint(x)}
+			return defaultOf{false, x, strconv.FormatUint(x, 10)}
 		}
-		return defaultOf{x == 0, integer(int64(x)), fmt.Sprint(x)}
+		return defaultOf{x == 0, integer(int64(x)), strconv.FormatUint(x, 10)}
 	default:
-		return defaultOf{v.Int() == 0, integer(v.Int()), fmt.Sprint(v.Int())}
+		return defaultOf{v.Int() == 0, integer(v.Int()), strconv.FormatInt(v.Int(), 10)}
 	}
 }
 
@@ -785,7 +785,7 @@ type numbers struct{ from, to int64 }
 
 func (n numbers) String() string {
 	if n.from == n.to {
-		return fmt.Sprint(n.from)
+		return strconv.FormatInt(n.from, 10)
 	}
 	return fmt.Sprintf("%d to %d", n.from, n.to)
 }
@@ -888,9 +888,9 @@ func (d *differ) service(a, b protoreflect.ServiceDescriptor) {
 		report(d.key(f.Output(), true) != g.Output().FullName(), "RPC_SAME_RESPONSE_TYPE", "response type",
 			string(f.Output().FullName()), string(g.Output().FullName()), placeOf(g, []int32{methodOutput}))
 		report(f.IsStreamingClient() != g.IsStreamingClient(), "RPC_SAME_CLIENT_STREAMING", "client streaming",
-			fmt.Sprint(f.IsStreamingClient()), fmt.Sprint(g.IsStreamingClient()), placeOf(g))
+			strconv.FormatBool(f.IsStreamingClient()), strconv.FormatBool(g.IsStreamingClient()), placeOf(g))
 		report(f.IsStreamingServer() != g.IsStreamingServer(), "RPC_SAME_SERVER_STREAMING", "server streaming",
-			fmt.Sprint(f.IsStreamingServer()), fmt.Sprint(g.IsStreamingServer()), placeOf(g))
+			strconv.FormatBool(f.IsStreamingServer()), strconv.FormatBool(g.IsStreamingServer()), placeOf(g))
 		x, y := idempotency(f), idempotency(g)
 		report(x != y, "RPC_SAME_IDEMPOTENCY_LEVEL", "idempotency level", x, y, placeOf(g, []int32{methodOptions, optionIdempotent}))
 	}

@@ -94,7 +94,6 @@ type loader struct {
 	unresolved bool
 	err        error // the first that stops everything
 	linkErr    error // the first that only linking minds
-	standard   map[string]bool
 }
 
 func (l *loader) add(path, name string, text []byte, root bool) {

@@ -73,10 +73,7 @@ func (c *Checker) Check(ctx context.Context, old, new compat.Parsed, dir compat.
 		if !ch.in(c.cfg.Profile) {
 			continue
 		}
-		f, ok := p.finding(ch)
-		if !ok {
-			continue
-		}
+		f := p.finding(ch)
 		if f.Severity > finding.Info {
 			res.Verdict = res.Verdict.Worse(f.Proof)
 		}

@@ -45,7 +45,6 @@ type prover struct {
 	old, new *schema
 	dir      compat.Direction
 	profile  Profile
-	enumUses map[protoreflect.FullName][]protoreflect.FieldDescriptor
 }
 
 func newProver(a, b *schema, dir compat.Direction, profile Profile) *prover {
@@ -53,7 +52,7 @@ func newProver(a, b *schema, dir compat.Direction, profile Profile) *prover {
 }
 
 // finding turns a change into a finding of one direction.
-func (p *prover) finding(c Change) (compat.Finding, bool) {
+func (p *prover) finding(c Change) compat.Finding {
 	f := compat.Finding{
 		Rule: c.Rule, Severity: finding.Error, Message: c.Message,
 		OldPointer: string(c.oldName), NewPointer: string(c.newName),
@@ -67,23 +66,23 @@ func (p *prover) finding(c Change) (compat.Finding, bool) {
 	if c.kind == contract {
 		f.Contract = true
 		f.Details = []string{"no wire witness: contract"}
-		return f, true
+		return f
 	}
 	if f.Witness = p.prove(c, p.dir); f.Witness != nil {
-		return f, true
+		return f
 	}
 	if p.prove(c, opposite(p.dir)) != nil {
 		f.Severity, f.Proof = finding.Info, compat.ProvenCompatible
 		f.Message += fmt.Sprintf(" (no harm %s)", directionWords(p.dir))
-		return f, true
+		return f
 	}
 	if c.kind == valueChange && (c.oldField.Message() == nil || c.newField.Message() == nil) {
 		f.Proof, f.Reason = compat.Unproven, "no sampled value reads differently"
-		return f, true
+		return f
 	}
 	f.Contract = true
 	f.Details = []string{"no wire witness: contract"}
-	return f, true
+	return f
 }
 
 func opposite(d compat.Direction) compat.Direction {
