@@ -99,6 +99,7 @@ func newLag(d *Deps) *cobra.Command {
 		},
 	}
 	o.bind(c)
+	c.AddCommand(newLagExport(d), newLagRules(d))
 	return c
 }
 
@@ -193,6 +194,7 @@ type lagRun struct {
 	reader *lag.Reader
 	query  lag.Query
 	opts   lag.Options
+	catalog *catalog.Catalog // nil without one
 	// history is nil until more than one reading is taken.
 	history *lag.History
 }
@@ -214,7 +216,7 @@ func (d *Deps) newLagRun(ctx context.Context, o *lagOptions) (*lagRun, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &lagRun{d: d, conn: conn, reader: &lag.Reader{Client: conn.Client, Now: d.Now}}
+	r := &lagRun{d: d, conn: conn, catalog: cat, reader: &lag.Reader{Client: conn.Client, Now: d.Now}}
 	if len(o.names) > 0 && !o.regex {
 		r.query.Groups = o.names
 	} else {

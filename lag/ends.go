@@ -311,7 +311,7 @@ func (r *reading) topics(ctx context.Context, union map[Partition]bool, settings
 			topic.Missing, topic.Err = true, nil
 		} else if m.err == nil && settings {
 			if have, ok := r.settings[t]; ok {
-				topic.Compacted, topic.LogAppendTime, topic.Retention = have.Compacted, have.LogAppendTime, have.Retention
+				topic.Compacted, topic.LogAppendTime, topic.Retention, topic.Cleanup = have.Compacted, have.LogAppendTime, have.Retention, have.Cleanup
 			} else {
 				ask = append(ask, t)
 			}
@@ -362,7 +362,7 @@ func (t *Topic) set(name, value string) {
 	switch name {
 	case "cleanup.policy":
 		v := slices.ContainsFunc(strings.Split(value, ","), func(p string) bool { return strings.TrimSpace(p) == "compact" })
-		t.Compacted = &v
+		t.Compacted, t.Cleanup = &v, value
 	case "message.timestamp.type":
 		v := value == "LogAppendTime"
 		t.LogAppendTime = &v

@@ -133,6 +133,8 @@ type Topic struct {
 	// Err is why nothing is known.
 	Err       error
 	Compacted *bool
+	// Cleanup is cleanup.policy as the broker spells it; empty when unknown.
+	Cleanup string
 	// LogAppendTime says that the broker stamps records, so that times are in order.
 	LogAppendTime *bool
 	Retention     *time.Duration // nil for unknown or unlimited
