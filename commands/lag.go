@@ -189,11 +189,11 @@ func parseRatio(s string) (float64, error) {
 
 // lagRun is what the readings of one command have in common.
 type lagRun struct {
-	d      *Deps
-	conn   *cluster.Conn
-	reader *lag.Reader
-	query  lag.Query
-	opts   lag.Options
+	d       *Deps
+	conn    *cluster.Conn
+	reader  *lag.Reader
+	query   lag.Query
+	opts    lag.Options
 	catalog *catalog.Catalog // nil without one
 	// history is nil until more than one reading is taken.
 	history *lag.History
