@@ -1,0 +1,303 @@
+package jsonschema
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+
+	"github.com/weirhq/weir/compat"
+)
+
+// rounds is how many random pairs a property test tries: a few in the ordinary run,
+// WEIR_FUZZ_COMPAT of them in `make fuzz-compat`.
+func rounds(t *testing.T, small int) int {
+	t.Helper()
+	s := os.Getenv("WEIR_FUZZ_COMPAT")
+	if s == "" {
+		return small
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		t.Fatalf("WEIR_FUZZ_COMPAT: %v", err)
+	}
+	return n
+}
+
+// maker makes random schemas and instances from a small vocabulary, so that they
+// meet each other.
+type maker struct{ r *rand.Rand }
+
+func (m maker) pick(vs ...any) any { return vs[m.r.IntN(len(vs))] }
+
+func (m maker) instance(depth int) any {
+	switch n := m.r.IntN(9); {
+	case n == 0:
+		return nil
+	case n == 1:
+		return m.r.IntN(2) == 0
+	case n <= 3:
+		return json.Number([]string{"0", "1", "2", "3", "4", "5", "6", "-1", "0.5", "1.5", "2.5", "10", "1.0"}[m.r.IntN(13)])
+	case n <= 5:
+		return []string{"", "a", "b", "ab", "aa", "abc", "1", "a1", "aaaa", "é"}[m.r.IntN(10)]
+	case n == 6 && depth > 0:
+		a := []any{}
+		for range m.r.IntN(4) {
+			a = append(a, m.instance(depth-1))
+		}
+		return a
+	case depth > 0:
+		o := map[string]any{}
+		for range m.r.IntN(4) {
+			o[[]string{"a", "b", "c", "ab", "zz"}[m.r.IntN(5)]] = m.instance(depth - 1)
+		}
+		return o
+	}
+	return json.Number("0")
+}
+
+func (m maker) number() json.Number {
+	return json.Number([]string{"0", "1", "2", "3", "5", "0.5", "1.5", "-1", "10"}[m.r.IntN(9)])
+}
+
+func (m maker) count() json.Number { return json.Number(strconv.Itoa(m.r.IntN(4))) }
+
+func (m maker) list(depth int) []any {
+	out := []any{}
+	for range 1 + m.r.IntN(3) {
+		out = append(out, m.schema(depth))
+	}
+	return out
+}
+
+func (m maker) schema(depth int) any {
+	if depth <= 0 {
+		switch m.r.IntN(8) {
+		case 0:
+			return true
+		case 1:
+			return false
+		case 2:
+			return map[string]any{"$ref": "#/definitions/r"}
+		}
+	}
+	s := map[string]any{}
+	for range 1 + m.r.IntN(3) {
+		m.keyword(s, depth)
+	}
+	return s
+}
+
+func (m maker) name() string { return []string{"a", "b", "c", "ab"}[m.r.IntN(4)] }
+
+func (m maker) keyword(s map[string]any, depth int) {
+	if depth <= 0 {
+		s["type"] = m.pick("string", "number", "integer", "boolean", "null", "array", "object", []any{"string", "null"}, []any{"integer", "object"})
+		return
+	}
+	switch m.r.IntN(34) {
+	case 0, 1, 2, 3:
+		s["type"] = m.pick("string", "number", "integer", "array", "object", "object", []any{"string", "null"}, []any{"number", "object"})
+	case 4:
+		s["enum"] = []any{m.instance(1), m.instance(1), m.instance(2)}
+	case 5:
+		s["const"] = m.instance(2)
+	case 6:
+		s["minimum"] = m.number()
+	case 7:
+		s["maximum"] = m.number()
+	case 8:
+		s["exclusiveMinimum"] = m.number()
+	case 9:
+		s["exclusiveMaximum"] = m.number()
+	case 10:
+		s["multipleOf"] = json.Number([]string{"1", "2", "3", "0.5", "1.5"}[m.r.IntN(5)])
+	case 11:
+		s["minLength"] = m.count()
+	case 12:
+		s["maxLength"] = m.count()
+	case 13:
+		s["pattern"] = m.pick("^a", "b$", "^a*$", "^[a-c]{2,3}$", "1", `^\w+$`, "a|b", "^$", `\d`, "^(ab)+$", ".")
+	case 14, 15, 16:
+		p := map[string]any{}
+		for range 1 + m.r.IntN(3) {
+			p[m.name()] = m.schema(depth - 1)
+		}
+		s["properties"] = p
+	case 17:
+		s["patternProperties"] = map[string]any{m.pick("^a", "b", "^[ab]$").(string): m.schema(depth - 1)}
+	case 18, 19:
+		s["additionalProperties"] = m.schema(depth - 1)
+	case 20, 21:
+		s["required"] = []any{m.name()}
+	case 22:
+		s["propertyNames"] = m.schema(depth - 1)
+	case 23:
+		s[m.pick("minProperties", "maxProperties").(string)] = m.count()
+	case 24:
+		s["dependencies"] = map[string]any{m.name(): m.pick([]any{m.name()}, m.schema(depth-1))}
+	case 25:
+		s["items"] = m.pick(m.schema(depth-1), m.list(depth-1))
+	case 26:
+		s["additionalItems"] = m.schema(depth - 1)
+	case 27:
+		s[m.pick("minItems", "maxItems").(string)] = m.count()
+	case 28:
+		s[m.pick("uniqueItems", "contains").(string)] = true
+		if _, ok := s["contains"]; ok {
+			s["contains"] = m.schema(depth - 1)
+		}
+	case 29:
+		s["allOf"] = m.list(depth - 1)
+	case 30:
+		s["anyOf"] = m.list(depth - 1)
+	case 31:
+		s["oneOf"] = m.list(depth - 1)
+	case 32:
+		s["not"] = m.schema(depth - 1)
+	case 33:
+		s["if"] = m.schema(depth - 1)
+		s["then"] = m.schema(depth - 1)
+		s["else"] = m.schema(depth - 1)
+	}
+}
+
+// mutate changes one place of a schema, so that the pair is close.
+func (m maker) mutate(v any, depth int) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := clone(v).(map[string]any)
+		if m.r.IntN(3) == 0 || len(out) == 0 {
+			m.keyword(out, depth)
+			return out
+		}
+		i := m.r.IntN(len(out))
+		for k := range out {
+			if i--; i >= 0 {
+				continue
+			}
+			if m.r.IntN(4) == 0 {
+				delete(out, k)
+				break
+			}
+			switch k {
+			case "type", "enum", "const", "required", "pattern", "definitions":
+			case "properties", "patternProperties", "dependencies":
+				sub := out[k].(map[string]any)
+				for name := range sub {
+					if _, array := sub[name].([]any); !array {
+						sub[name] = m.mutate(sub[name], depth-1)
+					}
+					break
+				}
+			default:
+				out[k] = m.mutate(out[k], depth-1)
+			}
+			break
+		}
+		return out
+	case []any:
+		if len(v) > 0 {
+			out := clone(v).([]any)
+			i := m.r.IntN(len(out))
+			out[i] = m.mutate(out[i], depth)
+			return out
+		}
+	case json.Number:
+		return m.count()
+	case bool:
+		return !v
+	}
+	return v
+}
+
+func (m maker) root(v any, ref any) []byte {
+	s, ok := v.(map[string]any)
+	if !ok {
+		s = map[string]any{"allOf": []any{v}}
+	}
+	s = clone(s).(map[string]any)
+	s["definitions"] = map[string]any{"r": ref}
+	return encode(s)
+}
+
+func TestRandomPairs(t *testing.T) {
+	counts := map[compat.Verdict]int{}
+	reasons := map[string]int{}
+	instances := 0
+	for seed := range rounds(t, 400) {
+		m := maker{rand.New(rand.NewPCG(uint64(seed), 7))} //nolint:gosec // reproducible on purpose
+		oldTree := m.schema(3)
+		newTree := m.mutate(oldTree, 3)
+		if m.r.IntN(4) == 0 {
+			newTree = m.schema(3)
+		}
+		ref := map[string]any{"type": m.pick("object", "array", "string"), "properties": map[string]any{"a": map[string]any{"$ref": "#/definitions/r"}}, "items": map[string]any{"$ref": "#/definitions/r"}}
+		oldText, newText := m.root(oldTree, ref), m.root(newTree, ref)
+		c := New()
+		old, err := c.Parse(t.Context(), compat.Schema{Name: "old", Text: oldText})
+		if err != nil {
+			continue
+		}
+		new, err := c.Parse(t.Context(), compat.Schema{Name: "new", Text: newText})
+		if err != nil {
+			continue
+		}
+		res, err := c.Check(t.Context(), old, new, compat.Backward, compat.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		counts[res.Verdict]++
+		pair := fmt.Sprintf("seed %d: %s -> %s", seed, oldText, newText)
+		w, r := old.(*schema).annotation.v6, new.(*schema).annotation.v6
+		switch res.Verdict {
+		case compat.ProvenBreak:
+			for _, f := range res.Findings {
+				if f.Witness == nil {
+					continue
+				}
+				var v any
+				d := json.NewDecoder(bytes.NewReader(f.Witness.JSON))
+				d.UseNumber()
+				if err := d.Decode(&v); err != nil {
+					t.Fatal(err)
+				}
+				if w.Validate(v) != nil || r.Validate(v) == nil {
+					t.Errorf("%s: %s is no witness", pair, f.Witness.JSON)
+				}
+			}
+		case compat.ProvenCompatible, compat.Unproven:
+			if res.Verdict == compat.Unproven {
+				reasons[res.Findings[0].Reason]++
+			}
+			for range 60 {
+				v := m.instance(3)
+				instances++
+				if w.Validate(v) == nil && r.Validate(v) != nil {
+					if res.Verdict == compat.ProvenCompatible {
+						t.Errorf("%s: called compatible, but %s breaks", pair, encode(v))
+						break
+					}
+					reasons["(a random instance breaks) "+res.Findings[0].Reason]++
+					break
+				}
+			}
+		}
+		if self, _ := c.Check(t.Context(), old, mustParse(t, c, oldText), compat.Backward, compat.Options{}); self.Verdict != compat.ProvenCompatible {
+			t.Errorf("%s: not compatible with itself: %+v", oldText, self)
+		}
+	}
+	t.Logf("%v, %d instances; unproven: %v", counts, instances, reasons)
+}
+
+func mustParse(t *testing.T, c *Checker, text []byte) compat.Parsed {
+	t.Helper()
+	p, err := c.Parse(t.Context(), compat.Schema{Name: "again", Text: text})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
