@@ -2,10 +2,15 @@ package jsonschema
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
+
+	v6 "github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/weirhq/weir/compat"
 	"github.com/weirhq/weir/finding"
@@ -15,14 +20,20 @@ import (
 // nearly every search before it.
 const pairDeadline = 200 * time.Millisecond
 
+// maxFindings bounds how many causes of one break are told apart, reportNodes the
+// steps spent on finding the next one.
+const (
+	maxFindings = 25
+	reportNodes = 3000
+)
+
 // pair is one direction: everything the writer accepts, the reader has to accept.
 type pair struct {
-	writer, reader  *schema
-	w, r            *compiled
-	dir             compat.Direction
-	o               compat.Options
-	s               *solver
-	timeoutsAtStart int64
+	writer, reader *schema
+	w, r           *compiled
+	dir            compat.Direction
+	o              compat.Options
+	s              *solver
 }
 
 // Check implements [compat.Checker].
@@ -47,16 +58,23 @@ func (c *Checker) Check(ctx context.Context, old, new compat.Parsed, dir compat.
 	limited, cancel := context.WithTimeout(ctx, pairDeadline)
 	defer cancel()
 	res := p.check(limited)
-	if err := ctx.Err(); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		return compat.Result{}, err
+	if err := ctx.Err(); err != nil {
+		return compat.Result{}, fmt.Errorf("compare schemas: %w", err)
 	}
+	if o.Additive {
+		res.Findings = append(res.Findings, p.removals()...)
+	}
+	slices.SortStableFunc(res.Findings, func(x, y compat.Finding) int {
+		if n := int(y.Severity) - int(x.Severity); n != 0 {
+			return n
+		}
+		return cmpStrings(x.NewPointer, y.NewPointer, x.OldPointer, y.OldPointer, x.Rule, y.Rule)
+	})
 	return res, nil
 }
 
 func (p *pair) timeouts() int64 { return p.writer.timeouts.Load() + p.reader.timeouts.Load() }
 
-// newSolver starts a solver for the pair; blocked assertions of the reader count as
-// met.
 func (p *pair) newSolver(ctx context.Context, nodes int) *solver {
 	s := &solver{ctx: ctx, left: nodes, rep: same(p.w, p.r), num: map[*node]uint32{}, words: &words{}, values: map[string]*node{}}
 	s.hints = p.hints()
@@ -74,38 +92,411 @@ func (p *pair) question() []literal { return []literal{{p.w.root, true}, {p.r.ro
 func (p *pair) check(ctx context.Context) compat.Result {
 	before := p.timeouts()
 	p.s = p.newSolver(ctx, defaultBudget.nodes)
+	filled := p.o.ApplyDefaults && p.assumeDefaults()
 	out := p.s.solve(p.question())
 	if out.a == unsatisfiable {
 		if p.timeouts() != before {
 			return p.unproven("a pattern ran out of time")
 		}
-		return compat.Result{Verdict: compat.ProvenCompatible, Findings: []compat.Finding{}}
+		return p.compatible(filled)
 	}
+	v, ok := out.value, false
 	if out.a == satisfiable || out.candidate {
-		if p.proves(out.value) {
-			return p.broken(ctx, out.value)
-		}
+		ok = p.proves(v)
 	}
-	return p.unproven(cmpOr(out.reason, "no message found that shows a break, and no proof that there is none"))
+	if !ok {
+		v, ok = p.blind(ctx, out)
+	}
+	if ok {
+		return p.broken(v)
+	}
+	if p.timeouts() != before {
+		return p.unproven("a pattern ran out of time")
+	}
+	return p.unproven(cmpOr(out.reason, "the message found does not convince the validator"))
 }
 
-// proves is the judgement everything rests on: the writer's validator accepts the
-// document, the reader's refuses it, and no pattern ran out of time meanwhile.
-func (p *pair) proves(v any) bool {
+// compatible is the verdict of a proof, with what should be known beside it.
+func (p *pair) compatible(filled bool) compat.Result {
+	res := compat.Result{Verdict: compat.ProvenCompatible, Findings: []compat.Finding{}}
+	note := func(rule, message string, sev finding.Severity) {
+		f := p.blank(rule, message)
+		f.Severity, f.Proof = sev, compat.ProvenCompatible
+		res.Findings = append(res.Findings, f)
+	}
+	p.s.left, p.s.blocked = reportNodes, map[blockKey]bool{}
+	p.s.reset()
+	if p.s.solve([]literal{{p.w.root, true}}).a == unsatisfiable {
+		note("json/unsatisfiable", "no message is valid under "+p.writerName()+", so nothing can break", finding.Warning)
+	}
+	if filled {
+		p.s.left = reportNodes
+		p.s.reset()
+		if p.s.solve(p.question()).a != unsatisfiable {
+			note("json/needs-defaults", "compatible only for readers that fill in defaults", finding.Info)
+		}
+	}
+	return res
+}
+
+// assumeDefaults weakens the reader by what it fills in itself: a required property
+// with a default that is valid is never missing. It reports whether it did anything.
+func (p *pair) assumeDefaults() bool {
+	did := false
+	for _, n := range p.r.nodes {
+		if n.maxProps != nil || n.depRequired != nil || n.depSchemas != nil || n.names != nil {
+			continue // the filled property could violate these
+		}
+		for _, name := range n.required {
+			c := n.props[name]
+			if c == nil || c.defaultValue == nil {
+				continue
+			}
+			e := evaluator{}
+			if e.holds(c, *c.defaultValue) == yes {
+				p.block(blockKey{p.s.node(n), "required", name})
+				did = true
+			}
+		}
+	}
+	p.s.reset()
+	return did
+}
+
+// block makes an assertion of the reader count as met, at every node that says the
+// same.
+func (p *pair) block(b blockKey) {
+	p.s.blocked[b] = true
+	for _, n := range p.r.nodes {
+		if p.s.node(n) == b.n {
+			p.s.blocked[blockKey{n, b.keyword, b.name}] = true
+		}
+	}
+}
+
+// fill puts the reader's defaults into a copy of v.
+func fill(n *node, v any) any {
+	out := clone(v)
+	var walk func(n *node, v any)
+	walk = func(n *node, v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			for _, m := range inPlace([]*node{n}) {
+				for _, name := range m.propNames {
+					c := m.props[name]
+					if _, ok := v[name]; !ok && c.defaultValue != nil {
+						v[name] = clone(*c.defaultValue)
+					} else if ok {
+						walk(c, v[name])
+					}
+				}
+			}
+		case []any:
+			for _, m := range inPlace([]*node{n}) {
+				for i, x := range v {
+					if i < len(m.prefix) {
+						walk(m.prefix[i], x)
+					} else if m.rest != nil {
+						walk(m.rest, x)
+					}
+				}
+			}
+		}
+	}
+	walk(n, out)
+	return out
+}
+
+// refusal is the judgement everything rests on: the writer's validator accepts the
+// document, the reader's refuses it, and no pattern ran out of time meanwhile. It is
+// nil where that is not so.
+func (p *pair) refusal(v any) *v6.ValidationError {
 	before := p.timeouts()
-	return p.w.v6.Validate(v) == nil && p.r.v6.Validate(v) != nil && p.timeouts() == before
+	if p.w.v6.Validate(v) != nil {
+		return nil
+	}
+	read := v
+	if p.o.ApplyDefaults {
+		read = fill(p.r.root, v)
+	}
+	err := p.r.v6.Validate(read)
+	var verr *v6.ValidationError
+	if !errors.As(err, &verr) || p.timeouts() != before {
+		return nil
+	}
+	return verr
+}
+
+func (p *pair) proves(v any) bool { return p.refusal(v) != nil }
+
+// blind tries documents that stand in the schemas, and variations of a candidate,
+// where rules and automata know nothing.
+func (p *pair) blind(ctx context.Context, out outcome) (any, bool) {
+	var tries []any
+	if out.candidate || out.a == satisfiable {
+		tries = append(tries, out.value)
+	}
+	for _, c := range []*compiled{p.w, p.r} {
+		for _, n := range inPlace([]*node{c.root}) {
+			tries = append(tries, n.examples...)
+			if n.defaultValue != nil {
+				tries = append(tries, *n.defaultValue)
+			}
+			tries = append(tries, n.enum[:min(len(n.enum), 50)]...)
+		}
+	}
+	for _, h := range p.s.hints {
+		tries = append(tries, h)
+	}
+	valid := p.s
+	valid.left, valid.closed = reportNodes, false
+	valid.reset()
+	if r := valid.solve([]literal{{p.w.root, true}}); r.a == satisfiable || r.candidate {
+		tries = append(tries, r.value)
+	}
+	for n := 0; n < len(tries) && n < 300; n++ {
+		if ctx.Err() != nil {
+			return nil, false
+		}
+		if p.proves(tries[n]) {
+			return tries[n], true
+		}
+		if n < 20 {
+			tries = append(tries, variations(tries[n], p)...)
+		}
+	}
+	return nil, false
+}
+
+// variations changes one thing in a document: drops a property, adds an unknown one,
+// puts another type in its place.
+func variations(v any, p *pair) []any {
+	var out []any
+	others := []any{"", json.Number("1"), nil, true, []any{}, map[string]any{}}
+	switch v := v.(type) {
+	case map[string]any:
+		names := map[string]bool{"x": true}
+		for _, c := range []*compiled{p.w, p.r} {
+			for _, n := range c.nodes {
+				for _, name := range n.propNames {
+					if len(names) < 12 {
+						names[name] = true
+					}
+				}
+			}
+		}
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			less := maps.Clone(v)
+			delete(less, k)
+			out = append(out, less)
+			names[k] = true
+		}
+		for _, k := range slices.Sorted(maps.Keys(names)) {
+			for _, o := range others {
+				more := maps.Clone(v)
+				more[k] = o
+				out = append(out, more)
+			}
+		}
+	case []any:
+		for _, o := range others {
+			out = append(out, append(slices.Clone(v), o))
+			for i := range v {
+				c := slices.Clone(v)
+				c[i] = o
+				out = append(out, c)
+			}
+		}
+		if len(v) > 0 {
+			out = append(out, v[:len(v)-1])
+		}
+	default:
+		out = append(out, others...)
+	}
+	return out
+}
+
+func (p *pair) writerName() string { return cmpOr(p.writer.label, p.sideName(true)) }
+
+func (p *pair) readerName() string { return cmpOr(p.reader.label, p.sideName(false)) }
+
+func (p *pair) sideName(writer bool) string {
+	if writer == (p.dir != compat.Forward) {
+		return "the old schema"
+	}
+	return "the new schema"
+}
+
+// blank is a finding about the two roots.
+func (p *pair) blank(rule, message string) compat.Finding {
+	f := compat.Finding{Rule: rule, Severity: finding.Error, Message: message, Direction: p.dir}
+	p.places(&f, place{p.r.root.doc, p.r.root.pointer}, place{p.w.root.doc, p.w.root.pointer})
+	return f
+}
+
+// places fills in pointers and positions of both sides.
+func (p *pair) places(f *compat.Finding, reader, writer place) {
+	old, new := writer, reader
+	if p.dir == compat.Forward {
+		old, new = new, old
+	}
+	if old.doc != nil {
+		f.OldPointer, f.OldAt = old.pointer, old.doc.at(old.pointer)
+	}
+	if new.doc != nil {
+		f.NewPointer, f.NewAt = new.pointer, new.doc.at(new.pointer)
+	}
 }
 
 func (p *pair) unproven(reason string) compat.Result {
-	return compat.Result{Verdict: compat.Unproven, Findings: []compat.Finding{{
-		Rule: "json/unproven", Severity: finding.Error, Proof: compat.Unproven, Direction: p.dir, Reason: reason, Message: "compatibility is not proven: " + reason,
-	}}}
+	rule := "json/unproven"
+	switch {
+	case strings.Contains(reason, "used up"), strings.Contains(reason, "too many"), strings.Contains(reason, "too large"):
+		rule = "json/budget-exceeded"
+	case strings.Contains(reason, "dynamicRef"), strings.Contains(reason, "recursiveRef"):
+		rule = "json/dynamic-ref-not-analysed"
+	}
+	f := p.blank(rule, fmt.Sprintf("whether %s accepts everything that is valid under %s is not proven", p.readerName(), p.writerName()))
+	f.Proof, f.Reason = compat.Unproven, reason
+	f.Suggestion = "simplify the schemas where they differ, or set --unproven warn after a review"
+	return compat.Result{Verdict: compat.Unproven, Findings: []compat.Finding{f}}
 }
 
-func (p *pair) broken(ctx context.Context, v any) compat.Result {
-	return compat.Result{Verdict: compat.ProvenBreak, Findings: []compat.Finding{{
-		Rule: "json/break", Severity: finding.Error, Proof: compat.ProvenBreak, Direction: p.dir, Witness: &compat.Witness{JSON: encode(v)},
-	}}}
+// broken lists the causes of a break, each with a witness of its own: first those
+// that need only names the writer declares, then those that need others. v proves
+// that there is at least one.
+func (p *pair) broken(v any) compat.Result {
+	res := compat.Result{Verdict: compat.ProvenBreak}
+	m := newNamer(p)
+	seen := map[string]bool{}
+	base := maps.Clone(p.s.blocked)
+	report := func(v any, grade compat.Grade) bool {
+		v = p.smallest(v, grade)
+		verr := p.refusal(v)
+		if verr == nil {
+			return false
+		}
+		if grade == compat.OpenContent && p.onlyDeclared(v) {
+			grade = compat.Direct
+		}
+		before := len(p.s.blocked)
+		c := m.name(heads(verr)[0])
+		for _, b := range c.blocked {
+			p.block(b)
+		}
+		id := c.rule + " " + c.reader.pointer + " " + c.writer.pointer + " " + c.change
+		if !seen[id] {
+			seen[id] = true
+			res.Findings = append(res.Findings, p.finding(c, v, verr, grade))
+		}
+		return len(p.s.blocked) > before
+	}
+	for _, grade := range []compat.Grade{compat.Direct, compat.OpenContent} {
+		p.s.closed = grade == compat.Direct
+		for len(res.Findings) < maxFindings {
+			p.s.left = reportNodes
+			p.s.reset()
+			out := p.s.solve(p.question())
+			if (out.a != satisfiable && !out.candidate) || !p.proves(out.value) || !report(out.value, grade) {
+				break
+			}
+		}
+	}
+	if len(res.Findings) == 0 {
+		p.s.blocked = base
+		p.s.eval.blocked = base
+		report(v, compat.OpenContent)
+	}
+	return res
+}
+
+// smallest shrinks a witness without changing what it shows: it still proves the
+// break by an assertion that has not been reported, and keeps its grade.
+func (p *pair) smallest(v any, grade compat.Grade) any {
+	fast := true
+	keep := func(v any) bool {
+		if grade == compat.Direct && !p.onlyDeclared(v) {
+			return false
+		}
+		if fast {
+			w, r := evaluator{}, evaluator{blocked: p.s.blocked}
+			a, b := w.holds(p.w.root, v), r.holds(p.r.root, v)
+			if a != dunno && b != dunno {
+				return a == yes && b == no
+			}
+		}
+		return p.proves(v)
+	}
+	fast = !p.o.ApplyDefaults && keep(v)
+	small := shrink(v, keep)
+	if !p.proves(small) {
+		return v
+	}
+	return small
+}
+
+// onlyDeclared reports whether every property name in v is one the writer declares.
+func (p *pair) onlyDeclared(v any) bool { return declared([]*node{p.w.root}, v) }
+
+func declared(nodes []*node, v any) bool {
+	all := inPlace(nodes)
+	switch v := v.(type) {
+	case map[string]any:
+		d := declarations{names: map[string]bool{}}
+		seen := map[*node]bool{}
+		for _, n := range nodes {
+			d.add(n, seen)
+		}
+		for name, x := range v {
+			if !d.declares(name) {
+				return false
+			}
+			next, _ := childNodes(all, name)
+			if !declared(next, x) {
+				return false
+			}
+		}
+	case []any:
+		for i, x := range v {
+			var next []*node
+			for _, n := range all {
+				if i < len(n.prefix) {
+					next = append(next, n.prefix[i])
+				} else if n.rest != nil {
+					next = append(next, n.rest)
+				}
+			}
+			if !declared(next, x) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (p *pair) finding(c change, v any, verr *v6.ValidationError, grade compat.Grade) compat.Finding {
+	f := compat.Finding{
+		Rule: c.rule, Severity: finding.Error, Message: c.what, Direction: p.dir, Proof: compat.ProvenBreak,
+		Grade: grade, Change: c.change, Suggestion: suggestion(c.rule),
+	}
+	if grade == compat.OpenContent {
+		f.Severity = finding.Warning
+	}
+	p.places(&f, c.reader, c.writer)
+	doc := encode(v)
+	shown := string(doc)
+	if len(shown) > 300 {
+		shown = "the witness"
+	}
+	how := ""
+	if grade == compat.OpenContent {
+		how = " (undeclared properties are allowed)"
+	}
+	f.Witness = &compat.Witness{
+		JSON:        doc,
+		Explanation: fmt.Sprintf("%s is valid under %s%s and refused by %s: %s", shown, p.writerName(), how, p.readerName(), whyRefused(verr)),
+	}
+	return f
 }
 
 // hints are strings that stand in either schema: worth trying where a pattern cannot
@@ -138,5 +529,68 @@ func (p *pair) hints() []string {
 	return slices.Sorted(maps.Keys(seen))
 }
 
-// Rules implements [compat.Checker].
-func (*Checker) Rules() []finding.Rule { return nil }
+// removals are the findings of mode ADDITIVE: what the old version declares and the
+// new one does not.
+func (p *pair) removals() []compat.Finding {
+	oldSide, newSide := p.w, p.r
+	if p.dir == compat.Forward {
+		oldSide, newSide = newSide, oldSide
+	}
+	var out []compat.Finding
+	add := func(old, new place, what, change string) {
+		f := compat.Finding{
+			Rule: "compat/removed", Severity: finding.Error, Message: what, Direction: p.dir, Proof: compat.ProvenBreak, Contract: true, Change: change,
+			OldPointer: old.pointer, NewPointer: new.pointer, Suggestion: "keep it and mark it deprecated",
+		}
+		if old.doc != nil {
+			f.OldAt = old.doc.at(old.pointer)
+		}
+		if new.doc != nil {
+			f.NewAt = new.doc.at(new.pointer)
+		}
+		out = append(out, f)
+	}
+	seen := map[[2]*node]bool{}
+	var walk func(a, b *node)
+	walk = func(a, b *node) {
+		if a == nil || b == nil || seen[[2]*node{a, b}] || len(out) >= maxFindings {
+			return
+		}
+		seen[[2]*node{a, b}] = true
+		as, bs := inPlace([]*node{a}), inPlace([]*node{b})
+		at := b.place()
+		var values map[string]bool
+		for _, n := range bs {
+			for _, v := range n.enum {
+				if values == nil {
+					values = map[string]bool{}
+				}
+				values[key(v)] = true
+			}
+		}
+		for _, n := range as {
+			for _, name := range n.propNames {
+				i := slices.IndexFunc(bs, func(m *node) bool { return m.props[name] != nil })
+				if i < 0 {
+					add(n.props[name].place(), at, fmt.Sprintf("property %q was removed", name), "properties/"+name+": declared -> none")
+					continue
+				}
+				walk(n.props[name], bs[i].props[name])
+			}
+			if n.rest != nil {
+				for _, m := range bs {
+					walk(n.rest, m.rest)
+				}
+			}
+			if values != nil {
+				for _, v := range n.enum[:min(len(n.enum), 1000)] {
+					if !values[key(v)] {
+						add(n.place().with("enum"), at, "enum value "+string(encode(v))+" was removed", string(encode(v))+" -> none")
+					}
+				}
+			}
+		}
+	}
+	walk(oldSide.root, newSide.root)
+	return out
+}

@@ -245,6 +245,8 @@ func (e *evaluator) array(n *node, v []any) tri {
 		s := n.rest
 		if i < len(n.prefix) {
 			s = n.prefix[i]
+		} else if e.off(n, "additionalItems", "") {
+			continue
 		}
 		if s == nil {
 			continue

@@ -413,7 +413,7 @@ func (s *solver) refusedArray(n *node) (alts []alternative) {
 			st.exist = append(st.exist, exists{index: i, lits: []literal{{m, false}}})
 		})
 	}
-	if n.rest != nil {
+	if n.rest != nil && !s.isBlocked(n, "additionalItems", "") {
 		do(func(st *state) {
 			st.atLeast(len(n.prefix) + 1)
 			st.exist = append(st.exist, exists{index: len(n.prefix), open: true, lits: []literal{{n.rest, false}}})

@@ -47,10 +47,11 @@ func (*Checker) Format() compat.Format { return compat.JSON }
 
 // schema is a parsed document with what was compiled from it.
 type schema struct {
-	doc  *document
-	docs map[string]*document // every document by URL, the root included
-	root string               // URL of the root
-	refs []reference
+	label string // how people call this version
+	doc   *document
+	docs  map[string]*document // every document by URL, the root included
+	root  string               // URL of the root
+	refs  []reference
 	// timeouts counts regular expression matches that ran out of time. A validation
 	// during which it moved says nothing: the validator reads a timeout as a refusal.
 	timeouts  atomic.Int64
@@ -88,7 +89,7 @@ func (c *Checker) Parse(ctx context.Context, in compat.Schema) (p compat.Parsed,
 	if err != nil {
 		return nil, err
 	}
-	s := &schema{doc: doc, docs: map[string]*document{}}
+	s := &schema{label: cmpOr(in.Version, in.Name), doc: doc, docs: map[string]*document{}}
 	s.root = "weir://schema/" + escapePath(in.Name)
 	if in.Name == "" {
 		s.root += "schema.json"
