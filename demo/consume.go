@@ -70,7 +70,7 @@ func Consume(ctx context.Context, cfg ConsumeConfig) (*ConsumeReport, error) {
 	}
 	c.dlt = cfg.Prefix + DeadLetters(cfg.Group)
 	if c.cfg.Instance == "" {
-		c.cfg.Instance = c.group + "-1"
+		c.cfg.Instance = firstInstance(c.group)
 	}
 	if c.client, err = cfg.Client(c.options()...); err != nil {
 		return &c.report, err
@@ -90,6 +90,9 @@ type consuming struct {
 	client            *kgo.Client
 	report            ConsumeReport
 }
+
+// firstInstance is the static member that a group has when no other is named.
+func firstInstance(group string) string { return group + "-1" }
 
 func (c *consuming) options() []kgo.Opt {
 	return []kgo.Opt{

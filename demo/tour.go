@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/weirhq/weir/cluster"
@@ -53,11 +54,15 @@ var ErrClaim = errors.New("the tour did not show what it claims")
 // step is one station: a command line and what its output must show, or a proof that
 // looks at the cluster by itself.
 type step struct {
-	title  string
-	args   []string
-	exit   int
-	claims []claim
-	proof  func(context.Context, *stage) (string, error)
+	title   string
+	args    []string
+	offline bool // the command line needs no cluster
+	exit    int
+	claims  []claim
+	// keep remembers the first group of a pattern in standard output under a name,
+	// which later arguments hold as {name}.
+	keep  map[string]string
+	proof func(context.Context, *stage) (string, error)
 }
 
 // claim is a sentence and the pattern in standard output that proves it.
@@ -68,16 +73,21 @@ type claim struct {
 
 // stage is where the tour plays.
 type stage struct {
-	cfg TourConfig
+	cfg  TourConfig
+	kept map[string]string
 }
 
 // Tour walks through weir: each step runs a real command line and holds its output
 // against what the tour says about it. It ends at the first claim that does not
 // hold, with ErrClaim. Topics and groups behind the prefix are deleted at the end,
 // also when ctx has ended, unless there is no prefix: then the cluster was made for
-// the tour and goes with it.
+// the tour and goes with it. The journal of replays stays: others may have begun to
+// use it.
 func Tour(ctx context.Context, cfg TourConfig) (err error) {
-	s := &stage{cfg: cfg}
+	s := &stage{cfg: cfg, kept: make(map[string]string)}
+	if err := s.writeCatalogs(); err != nil {
+		return fmt.Errorf("write the tour's catalog: %w", err)
+	}
 	if cfg.Prefix != "" {
 		defer func() { err = errors.Join(err, s.sweep(ctx)) }()
 	}
@@ -110,7 +120,15 @@ func (s *stage) play(ctx context.Context, st step) Scene {
 		scene.Claims = append(scene.Claims, Verdict{Says: says, Err: err})
 		return scene
 	}
-	scene.Command = append(append([]string{}, st.args...), s.cfg.Connect...)
+	for _, a := range st.args {
+		for name, value := range s.kept {
+			a = strings.ReplaceAll(a, "{"+name+"}", value)
+		}
+		scene.Command = append(scene.Command, a)
+	}
+	if !st.offline {
+		scene.Command = append(scene.Command, s.cfg.Connect...)
+	}
 	scene.Stdout, scene.Stderr, scene.Exit = s.cfg.Run(ctx, scene.Command...)
 	if scene.Exit != st.exit {
 		scene.Claims = append(scene.Claims, Verdict{
@@ -124,6 +142,11 @@ func (s *stage) play(ctx context.Context, st step) Scene {
 			v.Err = fmt.Errorf("the output does not match %s", c.pattern)
 		}
 		scene.Claims = append(scene.Claims, v)
+	}
+	for name, pattern := range st.keep {
+		if m := regexp.MustCompile("(?m)" + pattern).FindStringSubmatch(scene.Stdout); m != nil {
+			s.kept[name] = m[1]
+		}
 	}
 	return scene
 }
@@ -146,13 +169,29 @@ func (s *stage) sweep(ctx context.Context) error {
 	for _, t := range Topics() {
 		names = append(names, s.name(t.Name))
 	}
-	if _, err := adm.DeleteTopics(ctx, names...); err != nil {
+	deleted, err := adm.DeleteTopics(ctx, names...)
+	if err != nil {
 		return cluster.Classify("delete the tour's topics", s.cfg.Prefix+"*", err)
 	}
-	if _, err := adm.DeleteGroups(ctx, s.name(Billing), s.name(Notify)); err != nil {
-		return cluster.Classify("delete the tour's groups", s.cfg.Prefix+"*", err)
+	var errs []error
+	for _, t := range deleted.Sorted() {
+		if !errors.Is(t.Err, kerr.UnknownTopicOrPartition) {
+			errs = append(errs, cluster.Classify("delete topic", t.Topic, t.Err))
+		}
 	}
-	return nil
+	for _, group := range []string{s.name(Billing), s.name(Notify)} {
+		// A consumer that was interrupted is still expected back. Where there is
+		// none, the answer is an error that says so.
+		_, _ = adm.LeaveGroup(ctx, kadm.LeaveGroup(group).InstanceIDs(firstInstance(group)))
+		r, err := adm.DeleteGroup(ctx, group)
+		if err == nil {
+			err = r.Err
+		}
+		if !errors.Is(err, kerr.GroupIDNotFound) {
+			errs = append(errs, cluster.Classify("delete group", group, err))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // keys reads a topic to its end with a plain client, and returns how many records
@@ -161,7 +200,8 @@ func (s *stage) keys(ctx context.Context, topic string) (map[string]int, error) 
 	topic = s.name(topic)
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	cl, err := s.cfg.Client(kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+	cl, err := s.cfg.Client(kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords()) // the end of a log may be a transaction's marker
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +226,9 @@ func (s *stage) keys(ctx context.Context, topic string) (map[string]int, error) 
 			return nil, cluster.Classify("count records of", topic, err)
 		}
 		for r := range f.RecordsAll() {
-			counts[string(r.Key)]++
+			if !r.Attrs.IsControl() {
+				counts[string(r.Key)]++
+			}
 			if r.Offset+1 >= left[r.Partition] {
 				delete(left, r.Partition)
 			}

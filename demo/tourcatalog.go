@@ -1,0 +1,51 @@
+package demo
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/weirhq/weir/examples"
+)
+
+// The change that somebody proposes in the tour: a total that is a text.
+const (
+	totalNow      = `"total": {"type": "number", "minimum": 0}`
+	totalProposed = `"total": {"type": "string"}`
+)
+
+// writeCatalogs writes the shop's catalog to the tour's folder, its names behind the
+// prefix, and a second time with the proposed change.
+func (s *stage) writeCatalogs() error {
+	names := []string{"groupId: {type: string, const: ", "groupId: {type: string, const: " + s.cfg.Prefix}
+	for _, t := range []string{Orders, Payments, Shipments} {
+		names = append(names, t, s.name(t))
+	}
+	prefix := strings.NewReplacer(names...)
+	propose := strings.NewReplacer(totalNow, totalProposed)
+	return fs.WalkDir(examples.Orders(), ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		b, err := fs.ReadFile(examples.Orders(), path)
+		if err != nil {
+			return err
+		}
+		text := prefix.Replace(string(b))
+		if err := write(filepath.Join(s.catalog(), path), text); err != nil {
+			return err
+		}
+		return write(filepath.Join(s.proposal(), path), propose.Replace(text))
+	})
+}
+
+func (s *stage) catalog() string  { return filepath.Join(s.cfg.Dir, "shop") }
+func (s *stage) proposal() string { return filepath.Join(s.cfg.Dir, "proposal") }
+
+func write(file, text string) error {
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(file, []byte(text), 0o600)
+}
