@@ -207,7 +207,12 @@ func (s side) finding(i *incompatibility, a *analysis, c *comparer) compat.Findi
 		return f
 	}
 	writer, reader := s.who()
-	w.Explanation = fmt.Sprintf("%s is a message of %s, refused by %s: %s", clip(string(w.JSON), 200), writer, reader, reason(i))
+	const shown = 200
+	message := "the message of the first finding"
+	if len(w.JSON) > 0 {
+		message = clip(string(w.JSON[:min(len(w.JSON), shown+1)]), shown)
+	}
+	w.Explanation = fmt.Sprintf("%s is a message of %s, refused by %s: %s", message, writer, reader, reason(i))
 	f.Witness = w
 	return f
 }

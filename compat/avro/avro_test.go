@@ -432,10 +432,18 @@ func TestHostile(t *testing.T) {
 		fmt.Fprintf(&b, `{"type":"record","name":"R%d","fields":[{"name":"a","type":"%s"}]}]`, n, leaf)
 		return b.String()
 	}
+	wide := func(n int, typ string) string {
+		fields := make([]string, n)
+		for i := range fields {
+			fields[i] = fmt.Sprintf(`{"name":"f%d","type":"%s"}`, i, typ)
+		}
+		return order(fields...)
+	}
 	tests := map[string]struct {
 		old, new string
 		want     compat.Verdict
 	}{
+		"wide record": {wide(10_000, "long"), wide(10_000, "int"), compat.ProvenBreak},
 		// The codec refuses to nest as deep as the last one, so nothing is proven.
 		"doubling records":     {doubling("int"), doubling("string"), compat.ProvenBreak},
 		"huge fixed":           {`{"type":"fixed","name":"F","size":2000000000}`, `"int"`, compat.Unproven},

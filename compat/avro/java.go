@@ -255,7 +255,10 @@ func namesMatch(r, w *node) bool {
 // of the reader's aliases.
 func writerField(w *node, rf *field) (f *field, ambiguous bool) {
 	hit := -1
-	for _, name := range append([]string{rf.name}, rf.aliases...) {
+	if i, ok := w.byName[rf.name]; ok {
+		hit = i
+	}
+	for _, name := range rf.aliases {
 		i, ok := w.byName[name]
 		if !ok || i == hit {
 			continue

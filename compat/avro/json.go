@@ -173,12 +173,14 @@ type lines struct {
 	text   []byte
 	once   sync.Once
 	starts []int
+	ascii  bool
 }
 
 func (l *lines) at(off int) finding.Position {
 	l.once.Do(func() {
-		l.starts = []int{0}
+		l.starts, l.ascii = []int{0}, true
 		for i, c := range l.text {
+			l.ascii = l.ascii && c < utf8.RuneSelf
 			if c == '\n' {
 				l.starts = append(l.starts, i+1)
 			}
@@ -189,11 +191,11 @@ func (l *lines) at(off int) finding.Position {
 	if !exact {
 		line--
 	}
-	return finding.Position{
-		File:   l.file,
-		Line:   line + 1,
-		Column: utf8.RuneCount(l.text[l.starts[line]:off]) + 1,
+	column := off - l.starts[line]
+	if !l.ascii { // counting again and again is dear in a file of one long line
+		column = utf8.RuneCount(l.text[l.starts[line]:off])
 	}
+	return finding.Position{File: l.file, Line: line + 1, Column: column + 1}
 }
 
 var pointerEscaper = strings.NewReplacer("~", "~0", "/", "~1")

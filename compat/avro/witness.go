@@ -23,6 +23,9 @@ const maxCost = 50_000
 // beyond it say that they come without one.
 const maxSpent = 20 * maxCost
 
+// maxRepeated bounds how often one message that shows many findings is written out.
+const maxRepeated = 1 << 20
+
 const endless = math.MaxInt32
 
 // datum is a value of a writer's type, as small as can be.
@@ -44,7 +47,10 @@ type analysis struct {
 	queue      []visit
 	road       map[pair]int // index in queue
 	spent      int          // values of the witnesses so far
-	over       bool         // a bound was reached: silence proves nothing
+	base       *compat.Witness
+	shown      map[refusal]bool // what base is refused for
+	repeated   int              // bytes of base handed out
+	over       bool             // a bound was reached: silence proves nothing
 }
 
 // analyse finds what cannot be read without the memo's assumption: the least set
@@ -193,6 +199,16 @@ func (a *analysis) measure() {
 		return changed
 	})
 	a.roads()
+	a.shown = map[refusal]bool{}
+	if a.size(a.w.root) <= maxCost {
+		// One smallest message often shows many findings at once.
+		if w, refusals, err := a.message(a.smallest(a.w.root)); err == nil {
+			a.base = w
+			for _, r := range refusals {
+				a.shown[r] = true
+			}
+		}
+	}
 }
 
 func (a *analysis) size(n *node) int {
@@ -276,6 +292,9 @@ func (a *analysis) failingOf(p pair, pick func(q pair, s step)) int {
 func (a *analysis) around(w *node, s step) int {
 	if w.kind != kindRecord {
 		return 1
+	}
+	if whole := a.size(w); whole < endless {
+		return whole - a.size(w.fields[s.index].typ)
 	}
 	sum := 1
 	for i := range w.fields {
@@ -453,6 +472,19 @@ func (a *analysis) prove(f *incompatibility) (*compat.Witness, error) {
 		return nil, errSpent
 	}
 	a.measure()
+	because := func(r refusal) bool {
+		return r.w == f.writer && r.r == f.reader && r.field == f.field && (r.problem == f.problem ||
+			r.problem == missingDefault && f.problem == typeMismatch) // the quirk of enum defaults
+	}
+	for _, p := range []problem{f.problem, missingDefault} {
+		if r := (refusal{problem: p, w: f.writer, r: f.reader, field: f.field}); a.shown[r] && because(r) && f.branch < 0 {
+			w := *a.base
+			if a.repeated += len(w.JSON); a.repeated > maxRepeated {
+				w.JSON, w.Binary = nil, nil
+			}
+			return &w, nil
+		}
+	}
 	target, inner := a.aim(f)
 	if inner == nil {
 		if a.size(f.writer) == endless || f.problem == missingBranch && a.failSize(target) == endless {
@@ -467,37 +499,38 @@ func (a *analysis) prove(f *incompatibility) (*compat.Witness, error) {
 		}
 		return nil, errors.New("no message was found that reaches it")
 	}
-	return a.witness(d, func(r refusal) bool {
-		return r.w == f.writer && r.r == f.reader && r.field == f.field && (r.problem == f.problem ||
-			r.problem == missingDefault && f.problem == typeMismatch) // the quirk of enum defaults
-	})
-}
-
-// witness encodes the message with the codec, reads it with our own reader, and
-// has the codec read it back as a second opinion.
-func (a *analysis) witness(d *datum, because func(refusal) bool) (*compat.Witness, error) {
-	n := d.count()
-	if a.spent += n; n > maxCost {
-		return nil, errTooLarge
-	}
-	msg, err := a.w.encode(d)
-	if err != nil {
-		return nil, err
-	}
-	// Read with no reader in mind, the bytes must be a message of the writer's.
-	if _, err := a.read(msg, a.w.root, nil); err != nil {
-		return nil, err
-	}
-	refusals, err := a.read(msg, a.w.root, a.r.root)
+	w, refusals, err := a.message(d)
 	if err != nil {
 		return nil, err
 	}
 	if !slices.ContainsFunc(refusals, because) {
 		return nil, errors.New("the reader does not refuse the message for this reason")
 	}
+	return w, nil
+}
+
+// message encodes d with the codec, which reads it back as a second opinion, and has
+// our own reader say why it refuses it.
+func (a *analysis) message(d *datum) (*compat.Witness, []refusal, error) {
+	n := d.count()
+	if a.spent += n; n > maxCost {
+		return nil, nil, errTooLarge
+	}
+	msg, err := a.w.encode(d)
+	if err != nil {
+		return nil, nil, err
+	}
+	// Read with no reader in mind, the bytes must be a message of the writer's.
+	if _, err := a.read(msg, a.w.root, nil); err != nil {
+		return nil, nil, err
+	}
+	refusals, err := a.read(msg, a.w.root, a.r.root)
+	if err != nil {
+		return nil, nil, err
+	}
 	var b strings.Builder
 	d.json(&b, realNames{})
-	return &compat.Witness{JSON: []byte(b.String()), Binary: msg}, nil
+	return &compat.Witness{JSON: []byte(b.String()), Binary: msg}, refusals, nil
 }
 
 // encode writes d with the codec and has it read back, as a second opinion.
