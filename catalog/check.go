@@ -56,6 +56,8 @@ type checker struct {
 	depth  int
 	unsure bool
 	quiet  bool // in a trial: references are not followed
+	// noFollow checks a document as it is written, for comparison with a library.
+	noFollow bool
 }
 
 type walked struct {
@@ -165,6 +167,9 @@ func (c *checker) specNode(s *schema, n *Node, outer string) (is []issue, done b
 
 // enter reports whether a target is still to be walked.
 func (c *checker) enter(s *schema, t *Node) bool {
+	if c.noFollow {
+		return false
+	}
 	w := walked{s.node, t}
 	if c.seen[w] {
 		return false

@@ -75,6 +75,7 @@ func (v *documentCheck) refused(schema, value *Node) bool {
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft7)
 	c.UseLoader(noLoader{})
+	annotateFormats(c)
 	if err := c.AddResource("weir:schema", doc); err != nil {
 		return false
 	}
@@ -87,6 +88,17 @@ func (v *documentCheck) refused(schema, value *Node) bool {
 		return false
 	}
 	return s.Validate(inst) != nil
+}
+
+// annotateFormats makes format what it is to weir, an annotation: the library asserts
+// it in the drafts up to 7.
+func annotateFormats(c *jsonschema.Compiler) {
+	for _, name := range [...]string{
+		"date", "date-time", "time", "duration", "period", "email", "hostname", "ipv4", "ipv6", "uri", "uri-reference", "iri",
+		"iri-reference", "uri-template", "json-pointer", "relative-json-pointer", "regex", "uuid", "semver",
+	} {
+		c.RegisterFormat(&jsonschema.Format{Name: name, Validate: func(any) error { return nil }})
+	}
 }
 
 type noLoader struct{}
