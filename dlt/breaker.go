@@ -21,6 +21,7 @@ const (
 type watcher struct {
 	cl       *kgo.Client
 	job      string
+	d        *Decoder // its own: the replay decodes at the same time
 	replayed int64
 	reDied   int64
 	counted  []int64 // produced so far, at each re-death of the window
@@ -40,7 +41,7 @@ func (r *replay) watch(ctx context.Context) (*watcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("watch %s: %w", r.p.Topic, err)
 	}
-	return &watcher{cl: cl, job: r.p.Job}, nil
+	return &watcher{cl: cl, job: r.p.Job, d: r.d.clone()}, nil
 }
 
 func (w *watcher) close() { w.cl.CloseAllowingRebalance() }
@@ -60,7 +61,7 @@ func (w *watcher) poll(ctx context.Context, r *replay) error {
 		n := 0
 		fs.EachRecord(func(k *kgo.Record) {
 			n++
-			if !k.Attrs.IsControl() && r.diedAgain(FromKafka(k)) {
+			if !k.Attrs.IsControl() && w.diedAgain(r, FromKafka(k)) {
 				w.reDied++
 				w.counted = append(w.counted, w.replayed)
 			}
@@ -75,13 +76,13 @@ func (w *watcher) poll(ctx context.Context, r *replay) error {
 
 // diedAgain reports whether a new dead letter is a record of this replay: it carries our id, or, where the dialect
 // drops headers, its origin is an offset that we wrote.
-func (r *replay) diedAgain(rec *Record) bool {
+func (w *watcher) diedAgain(r *replay, rec *Record) bool {
 	for _, h := range rec.Headers {
 		if h.Name == HeaderReplayID && string(h.Value) == r.p.Job {
 			return true
 		}
 	}
-	o := r.d.Decode(rec).Origin
+	o := w.d.Decode(rec).Origin
 	return o.Known() && perPartition(r.mine[*o.Topic]).has(*o.Partition, *o.Offset)
 }
 

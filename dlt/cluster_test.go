@@ -10,6 +10,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
 )
 
 // testCluster is an embedded broker with three nodes and the topics that a test names.
@@ -123,4 +125,8 @@ func (c *testCluster) springLetters(tb testing.TB, dlt string, partitions int32,
 			recs = recs[:0]
 		}
 	}
+}
+
+func plainAuth(user string) sasl.Mechanism {
+	return plain.Auth{User: user, Pass: user}.AsMechanism()
 }

@@ -245,6 +245,9 @@ func (rr *rangeReader) poll(ctx context.Context, maxRecords int, do func(*kgo.Re
 		if errors.Is(e.Err, context.DeadlineExceeded) && e.Topic == "" || transient(e.Err) {
 			continue
 		}
+		if errors.Is(e.Err, kerr.TopicAuthorizationFailed) {
+			return false, &DeniedError{Op: "read dead letters", Right: "READ", Resource: "topic " + rr.topic, Err: e.Err}
+		}
 		return false, fmt.Errorf("read %s partition %d: %w", rr.topic, e.Partition, e.Err)
 	}
 	got := false

@@ -400,6 +400,41 @@ func (d *Decoder) Decode(r *Record) *DeadLetter {
 	return out
 }
 
+// forReplay reads what a replay needs of a record, and no more: decoding all of it costs more than writing it.
+func (d *Decoder) forReplay(r *Record) *DeadLetter {
+	s := d.scan(r)
+	if len(s.found) == 0 {
+		return d.Decode(r)
+	}
+	if d.mayWrap(r) { // a value may be wrapped under headers that tell of a later death
+		for _, i := range d.values {
+			if _, ok := d.table[i].value(r); ok {
+				return d.Decode(r)
+			}
+		}
+		for _, i := range d.keys {
+			if _, ok := d.table[i].key(r); ok {
+				return d.Decode(r)
+			}
+		}
+	}
+	row := &d.table[s.found[0]]
+	set := d.newest(s, s.found[0], groupOrigin)
+	if row.hops || row.newest == newestFirst || row.name == "share-group" || set[rTopic] < 0 {
+		return d.Decode(r)
+	}
+	rd := reader{d: d, row: row, r: r}
+	return &DeadLetter{found: slices.Clone(s.found), Origin: rd.origin(set)}
+}
+
+// clone returns a decoder with working memory of its own.
+func (d *Decoder) clone() *Decoder {
+	c := *d
+	n := len(d.table)
+	c.scratch = scan{seen: make([]uint32, n), last: make([]int, n), first: make([]int, n)}
+	return &c
+}
+
 func (d *Decoder) fromHeaders(out *DeadLetter, r *Record, s *scan) {
 	main := s.found[0]
 	row := &d.table[main]

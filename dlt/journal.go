@@ -98,6 +98,20 @@ type journalInfo struct {
 	partitions  int
 	retentionMS int64 // -1 for ever
 	warnings    []string
+	ops         []kadm.ACLOperation // what the caller may do; empty where the broker does not tell
+}
+
+// allows returns the refusal of a right that a replay will need, if not now then when it is resumed.
+func (i *journalInfo) allows(rights ...kadm.ACLOperation) error {
+	if len(i.ops) == 0 || slices.Contains(i.ops, kadm.OpAll) {
+		return nil
+	}
+	for _, r := range rights {
+		if !slices.Contains(i.ops, r) {
+			return &DeniedError{Op: "use the journal", Right: r.String(), Resource: "topic " + JournalTopic}
+		}
+	}
+	return nil
 }
 
 // ErrNoJournal says that the journal topic does not exist.
@@ -112,7 +126,7 @@ func (c *Conn) findJournal(ctx context.Context) (*journalInfo, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look up journal %s: %w", JournalTopic, err)
 	}
-	info := &journalInfo{partitions: len(td.Partitions), retentionMS: -1}
+	info := &journalInfo{partitions: len(td.Partitions), retentionMS: -1, ops: td.AuthorizedOperations}
 	cfg, err := c.topicConfig(ctx, JournalTopic)
 	if err != nil {
 		info.warnings = append(info.warnings, fmt.Sprintf("the journal's settings could not be read: %v", err))

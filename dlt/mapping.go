@@ -2,11 +2,13 @@ package dlt
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"hash/crc32"
 	"hash/fnv"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -23,26 +25,29 @@ const (
 
 // checksum is what a plan remembers of a record, to see at the replay that it is still the same one.
 func checksum(r *Record) uint32 {
-	h := crc32.New(crc32.MakeTable(crc32.Castagnoli))
+	table := crc32.MakeTable(crc32.Castagnoli)
+	var sum uint32
 	var n [8]byte
+	length := func(l int) {
+		binary.LittleEndian.PutUint64(n[:], uint64(l)) // #nosec G115 -- a length, or -1 for null
+		sum = crc32.Update(sum, table, n[:])
+	}
 	part := func(b []byte) {
-		l := int64(-1)
-		if b != nil {
-			l = int64(len(b))
+		if b == nil {
+			length(-1)
+			return
 		}
-		for i := range n {
-			n[i] = byte(l >> (8 * i)) // #nosec G115 -- bytes of a number
-		}
-		_, _ = h.Write(n[:])
-		_, _ = h.Write(b)
+		length(len(b))
+		sum = crc32.Update(sum, table, b)
 	}
 	part(r.Key)
 	part(r.Value)
+	var name [64]byte
 	for _, hd := range r.Headers {
-		part([]byte(hd.Name))
+		part(append(name[:0], hd.Name...))
 		part(hd.Value)
 	}
-	return h.Sum32()
+	return sum
 }
 
 // replayCount is how often a record was replayed already.
@@ -76,8 +81,11 @@ func (d *Decoder) mapRecord(r *Record, dl *DeadLetter, job string, keepTimestamp
 	if dl.restored.hasValue {
 		out.Value = restoreValue(dl)
 	}
-	for _, h := range d.keep(r, dl.found) {
-		out.Headers = append(out.Headers, kgo.RecordHeader{Key: h.Name, Value: h.Value})
+	out.Headers = make([]kgo.RecordHeader, 0, 8)
+	for _, h := range r.Headers {
+		if !strings.HasPrefix(h.Name, replayPrefix) && !d.strips(h.Name, dl.found) {
+			out.Headers = append(out.Headers, kgo.RecordHeader{Key: h.Name, Value: h.Value})
+		}
 	}
 	original := r.TimestampMS
 	if dl.Origin != nil && dl.Origin.TimestampMS != nil {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -109,7 +110,7 @@ type replay struct {
 	due     time.Time
 	mine    map[string]map[int32]*Offsets // offsets of the targets written by this job
 	dlt     *watcher
-	bodies  int64
+	bodies  atomic.Int64
 }
 
 // planned is the state of one partition of the plan.
@@ -121,7 +122,7 @@ type planned struct {
 // Replay carries out a plan, or goes on with it where the journal says it stopped. The report is valid also with an
 // error.
 func (c *Conn) Replay(ctx context.Context, d *Decoder, p *Plan, o ReplayOptions) (*Report, error) {
-	r := &replay{c: c, d: d, p: p, o: o, start: c.Now(), ranges: map[int32]*planned{}, targets: map[string]*Target{}, hash: map[string]func(string, []byte, int) int{}, mine: map[string]map[int32]*Offsets{}}
+	r := &replay{c: c, d: d.clone(), p: p, o: o, start: c.Now(), ranges: map[int32]*planned{}, targets: map[string]*Target{}, hash: map[string]func(string, []byte, int) int{}, mine: map[string]map[int32]*Offsets{}}
 	r.rep = &Report{
 		Job: p.Job, Topic: p.Topic, State: "failed", Guarantee: p.Guarantee, Selected: p.Counts.Selected,
 		FailedRecords: []FailedRecord{}, SkippedRecs: []FailedRecord{}, Outputs: []Output{}, Remaining: p.Counts.Selected,
@@ -337,6 +338,9 @@ func (r *replay) open(ctx context.Context) error {
 		return denied(err, "replay "+r.p.Job, "CREATE or DESCRIBE", "topic "+JournalTopic)
 	}
 	r.info = info
+	if err := info.allows(kadm.OpRead, kadm.OpWrite); err != nil {
+		return err
+	}
 	if err := r.fence(ctx); err != nil {
 		return err
 	}
@@ -428,17 +432,86 @@ type item struct {
 	skip *skipError
 }
 
+// batches hands out batches of prepared records.
+type batches struct {
+	r       *replay
+	rr      *rangeReader
+	pending []*kgo.Record
+	done    bool
+	ahead   chan prepared // the batch that is being prepared meanwhile, nil when none is
+}
+
+type prepared struct {
+	items []item
+	err   error
+}
+
+func (b *batches) empty() bool { return b.done && len(b.pending) == 0 && b.ahead == nil }
+
+// next reads and prepares up to limit records; none at the end of everything.
+func (b *batches) next(ctx context.Context, limit, bytes int) ([]item, error) {
+	if b.ahead != nil {
+		p := <-b.ahead
+		b.ahead = nil
+		return p.items, p.err
+	}
+	return b.prepare(ctx, limit, bytes)
+}
+
+// prefetch prepares the next batch while the present one is being written.
+func (b *batches) prefetch(ctx context.Context, limit, bytes int) {
+	ch := make(chan prepared, 1)
+	b.ahead = ch
+	go func() {
+		items, err := b.prepare(ctx, limit, bytes)
+		ch <- prepared{items, err}
+	}()
+}
+
+// wait lets a prefetch end, before what it uses is closed.
+func (b *batches) wait() {
+	if b.ahead != nil {
+		<-b.ahead
+		b.ahead = nil
+	}
+}
+
+func (b *batches) prepare(ctx context.Context, limit, bytes int) ([]item, error) {
+	for !b.done && len(b.pending) < limit {
+		var err error
+		if b.done, err = b.rr.poll(ctx, 2*limit, func(k *kgo.Record) error {
+			if b.r.ranges[k.Partition].Selected.Has(k.Offset) {
+				b.pending = append(b.pending, k)
+			}
+			return nil
+		}); err != nil {
+			return nil, err
+		}
+	}
+	recs := b.pending[:cut(b.pending, limit, bytes)]
+	b.pending = b.pending[len(recs):]
+	items := make([]item, 0, len(recs))
+	for _, k := range recs {
+		it, err := b.r.prepare(ctx, k)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, it)
+	}
+	return items, nil
+}
+
 // loop reads, paces and commits until everything is done, ctx ends or something stops it.
 func (r *replay) loop(ctx context.Context, rr *rangeReader) error {
-	var pending []*kgo.Record
-	done := false
+	src := &batches{r: r, rr: rr}
+	defer src.wait()
 	step := 0
 	rate := r.o.Rate
 	if r.o.Canary > 0 && rate > 0 {
 		rate = min(rate, 10)
 	}
 	var settled time.Time
-	for !done || len(pending) > 0 {
+	for !src.empty() {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -447,33 +520,28 @@ func (r *replay) loop(ctx context.Context, rr *rangeReader) error {
 			return r.note(context.WithoutCancel(ctx), "end", "stopped", "deadline")
 		}
 		limit, bytes := r.batchLimit(rate, step)
-		var err error
-		for !done && len(pending) < limit {
-			if done, err = rr.poll(ctx, 2*limit, func(k *kgo.Record) error {
-				if r.ranges[k.Partition].Selected.Has(k.Offset) {
-					pending = append(pending, k)
-				}
-				return nil
-			}); err != nil {
-				return err
-			}
+		batch, err := src.next(ctx, limit, bytes)
+		if err != nil {
+			return err
 		}
-		if len(pending) == 0 {
+		if len(batch) == 0 {
 			continue
 		}
-		batch := pending[:cut(pending, limit, bytes)]
-		pending = pending[len(batch):]
 		if err := r.pace(ctx, rate, int64(len(batch))); err != nil {
 			return err
 		}
-		if err := r.batch(ctx, batch); err != nil {
+		if rate <= 0 && !src.empty() {
+			src.prefetch(ctx, fastRecordsOr(r.o.Batch), fastBytes)
+		}
+		// What was begun is finished, also when ctx ends: only then nobody has to clean up.
+		if err := r.halve(context.WithoutCancel(ctx), batch); err != nil {
 			return err
 		}
 		r.progressed()
 		if err := r.guards(ctx, step == 0 && r.o.Canary > 0); err != nil {
 			return err
 		}
-		if r.o.Canary > 0 && r.o.Settle > 0 && (step == 0 || rate < r.o.Rate && r.c.Now().Sub(settled) >= r.o.Settle) && (!done || len(pending) > 0) {
+		if r.o.Canary > 0 && r.o.Settle > 0 && (step == 0 || rate < r.o.Rate && r.c.Now().Sub(settled) >= r.o.Settle) && !src.empty() {
 			if step == 0 {
 				if err := r.settle(ctx); err != nil {
 					return err
@@ -486,6 +554,13 @@ func (r *replay) loop(ctx context.Context, rr *rangeReader) error {
 		step++
 	}
 	return nil
+}
+
+func fastRecordsOr(n int) int {
+	if n > 0 {
+		return min(n, fastRecords)
+	}
+	return fastRecords
 }
 
 func (r *replay) batchLimit(rate float64, step int) (records, bytes int) {
@@ -529,24 +604,10 @@ func (r *replay) pace(ctx context.Context, rate float64, n int64) error {
 }
 
 func (r *replay) progressed() {
-	emit(r.c.Events, Event{Stage: "replay", Done: r.prog.produced + int64(len(r.prog.failed)+len(r.prog.skipped)), Total: r.p.Counts.Selected, Bytes: r.bodies, At: r.c.Now()})
+	emit(r.c.Events, Event{Stage: "replay", Done: r.prog.produced + int64(len(r.prog.failed)+len(r.prog.skipped)), Total: r.p.Counts.Selected, Bytes: r.bodies.Load(), At: r.c.Now()})
 }
 
-// batch writes records in one transaction, or finds the ones that cannot be written by halving.
-func (r *replay) batch(ctx context.Context, recs []*kgo.Record) error {
-	// What was begun is finished, also when ctx ends: only then nobody has to clean up.
-	ctx = context.WithoutCancel(ctx)
-	items := make([]item, 0, len(recs))
-	for _, k := range recs {
-		it, err := r.prepare(ctx, k)
-		if err != nil {
-			return err
-		}
-		items = append(items, it)
-	}
-	return r.halve(ctx, items)
-}
-
+// halve writes items in one transaction, or finds the ones that cannot be written by halving.
 func (r *replay) halve(ctx context.Context, items []item) error {
 	j := r.entry("batch")
 	err := r.commit(ctx, items, j)
@@ -575,7 +636,7 @@ func (r *replay) prepare(ctx context.Context, k *kgo.Record) (item, error) {
 	if got := checksum(rec); got != want {
 		return item{}, &GateError{Reason: fmt.Sprintf("%s %d@%d is not the record of the plan (checksum %08x, planned %08x)", k.Topic, k.Partition, k.Offset, got, want)}
 	}
-	dl := r.d.Decode(rec)
+	dl := r.d.forReplay(rec)
 	it := item{src: k}
 	out := r.d.mapRecord(rec, dl, r.p.Job, r.p.KeepTimestamp)
 	if pl.Fetch.Has(k.Offset) {
@@ -604,7 +665,7 @@ func (r *replay) prepare(ctx context.Context, k *kgo.Record) (item, error) {
 	}
 	out.Partition = r.partition(t, out, dl)
 	it.out = out
-	r.bodies += int64(len(out.Key) + len(out.Value))
+	r.bodies.Add(int64(len(out.Key) + len(out.Value)))
 	return it, nil
 }
 
