@@ -20,6 +20,8 @@ type Decoder struct {
 	keys    []int             // dialects that live in the key
 	now     func() time.Time
 	scratch scan
+
+	lastFound []int
 }
 
 // slot is one meaning of a header name: names are shared between dialects.
@@ -424,7 +426,10 @@ func (d *Decoder) forReplay(r *Record) *DeadLetter {
 		return d.Decode(r)
 	}
 	rd := reader{d: d, row: row, r: r}
-	return &DeadLetter{found: slices.Clone(s.found), Origin: rd.origin(set)}
+	if !slices.Equal(d.lastFound, s.found) {
+		d.lastFound = slices.Clone(s.found) // shared by all records of one kind, never changed
+	}
+	return &DeadLetter{found: d.lastFound, Origin: rd.origin(set)}
 }
 
 // clone returns a decoder with working memory of its own.

@@ -306,7 +306,7 @@ func verifyKilled(t *testing.T, c *testCluster, name string, p *Plan, letters []
 		next[k.Partition]++
 		for _, r := range p.Ranges {
 			if r.Partition == k.Partition && r.Selected.Has(o) {
-				want[position(name+"-dlt", k.Partition, o)+" "+string(k.Value)]++
+				want[string(appendPosition(nil, name+"-dlt", k.Partition, o))+" "+string(k.Value)]++
 			}
 		}
 	}

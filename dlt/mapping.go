@@ -94,17 +94,29 @@ func (d *Decoder) mapRecord(r *Record, dl *DeadLetter, job string, keepTimestamp
 	if keepTimestamp && original >= 0 {
 		out.Timestamp = time.UnixMilli(original)
 	}
-	add := func(name, value string) {
-		out.Headers = append(out.Headers, kgo.RecordHeader{Key: name, Value: []byte(value)})
+	// One buffer for all our values: a replay makes millions of them.
+	buf := make([]byte, 0, 96+len(job)+2*len(r.Topic))
+	add := func(name string, start int) {
+		out.Headers = append(out.Headers, kgo.RecordHeader{Key: name, Value: buf[start:len(buf):len(buf)]})
 	}
-	add(HeaderReplayID, job)
-	add(HeaderReplayCount, strconv.FormatInt(replayCount(r.Headers)+1, 10))
-	add(HeaderReplaySource, position(r.Topic, r.Partition, r.Offset))
+	start := len(buf)
+	buf = append(buf, job...)
+	add(HeaderReplayID, start)
+	start = len(buf)
+	buf = strconv.AppendInt(buf, replayCount(r.Headers)+1, 10)
+	add(HeaderReplayCount, start)
+	start = len(buf)
+	buf = appendPosition(buf, r.Topic, r.Partition, r.Offset)
+	add(HeaderReplaySource, start)
 	if dl.Origin.Known() {
-		add(HeaderReplayOrigin, position(*dl.Origin.Topic, *dl.Origin.Partition, *dl.Origin.Offset))
+		start = len(buf)
+		buf = appendPosition(buf, *dl.Origin.Topic, *dl.Origin.Partition, *dl.Origin.Offset)
+		add(HeaderReplayOrigin, start)
 	}
 	if !keepTimestamp && original >= 0 {
-		add(HeaderReplayTimestamp, strconv.FormatInt(original, 10))
+		start = len(buf)
+		buf = strconv.AppendInt(buf, original, 10)
+		add(HeaderReplayTimestamp, start)
 	}
 	return out
 }
@@ -143,8 +155,10 @@ func embeddedFailure(name string) bool {
 	}, name)
 }
 
-func position(topic string, partition int32, offset int64) string {
-	return topic + "/" + strconv.Itoa(int(partition)) + "/" + strconv.FormatInt(offset, 10)
+func appendPosition(b []byte, topic string, partition int32, offset int64) []byte {
+	b = append(append(b, topic...), '/')
+	b = strconv.AppendInt(b, int64(partition), 10)
+	return strconv.AppendInt(append(b, '/'), offset, 10)
 }
 
 // size is what a record takes in a batch, roughly and never too little.

@@ -111,6 +111,7 @@ type replay struct {
 	mine    map[string]map[int32]*Offsets // offsets of the targets written by this job
 	dlt     *watcher
 	bodies  atomic.Int64
+	rec     Record
 }
 
 // planned is the state of one partition of the plan.
@@ -630,7 +631,8 @@ func (r *replay) halve(ctx context.Context, items []item) error {
 // prepare checks that a record is the planned one and maps it.
 func (r *replay) prepare(ctx context.Context, k *kgo.Record) (item, error) {
 	pl := r.ranges[k.Partition]
-	rec := FromKafka(k)
+	rec := &r.rec // reused: what is kept of it are views of the fetched bytes
+	rec.fill(k)
 	want := binary.BigEndian.Uint32(pl.CRCs[4*pl.index:])
 	pl.index++
 	if got := checksum(rec); got != want {
