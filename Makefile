@@ -6,7 +6,7 @@ NODES   ?= 1
 VERSION ?= 4.3.1
 export PATH := $(BIN):$(PATH)
 
-.PHONY: test test-kill test-kill-kafka lint kafka-up kafka-down kafka-registry-up kafka-registry-down test-kafka bench fuzz docs snapshot tools
+.PHONY: test test-kill test-kill-kafka lint kafka-up kafka-down kafka-registry-up kafka-registry-down test-kafka bench fuzz fuzz-compat docs snapshot tools
 
 test: ## everything that needs only Go
 	$(GO) test ./...
@@ -50,6 +50,10 @@ fuzz: ## every fuzz target, one after the other, FUZZTIME each
 	    echo "== $$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
 	  done; \
 	done
+
+MESSAGES ?= 1000000
+fuzz-compat: ## verdicts against random messages, MESSAGES a format; none may contradict a proof
+	WEIR_FUZZ_COMPAT=$(MESSAGES) $(GO) test -count=1 -timeout 120m -v -run 'TestRandom|TestProperty' ./compat/...
 
 docs: ## the command reference, man pages and completions
 	$(GO) run ./internal/gen -docs docs/reference -out dist-extra
