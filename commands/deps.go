@@ -75,6 +75,7 @@ func Tree(d *Deps) []*cobra.Command {
 		newPlan(d),
 		newApply(d),
 		newDrift(d),
+		newExport(d),
 		newGroup(d),
 		newLag(d),
 		newDoctor(d),
