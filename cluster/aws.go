@@ -170,7 +170,7 @@ func (c awsChain) awsCommand(ctx context.Context, profile string) (aws.Auth, err
 	if err != nil {
 		return aws.Auth{}, awsError("profile "+profile, hint, errors.New("the aws command is not installed"))
 	}
-	cmd := exec.CommandContext(ctx, path, "configure", "export-credentials", "--profile", profile, "--format", "process") //nolint:gosec // a fixed command; the profile is one argument
+	cmd := exec.CommandContext(ctx, path, "configure", "export-credentials", "--profile", profile, "--format", "process")
 	out, err := cmd.Output()
 	if err != nil {
 		if ee, ok := errors.AsType[*exec.ExitError](err); ok {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -58,7 +59,7 @@ type Broker struct {
 }
 
 // Addr is host:port.
-func (b Broker) Addr() string { return net.JoinHostPort(b.Host, fmt.Sprint(b.Port)) }
+func (b Broker) Addr() string { return net.JoinHostPort(b.Host, strconv.Itoa(int(b.Port))) }
 
 // Conn is an open connection to one cluster. Client and Admin share one set of
 // network connections; NewClient makes further ones under the same profile.

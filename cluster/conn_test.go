@@ -17,6 +17,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -307,7 +308,7 @@ func TestReadOnlyRefusesEveryWrite(t *testing.T) {
 	reads := readingKeys()
 	for key := range int16(kmsg.MaxKey + 1) {
 		req := kmsg.RequestForKey(key)
-		if req == nil || contains(reads, kmsg.Key(key)) {
+		if req == nil || slices.Contains(reads, kmsg.Key(key)) {
 			continue
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -342,7 +343,7 @@ func TestReadOnlyRefusesEveryWrite(t *testing.T) {
 	member.PollFetches(short)
 	member.Close()
 	for key := range int16(kmsg.MaxKey + 1) {
-		if arrived[key].Load() && !contains(reads, kmsg.Key(key)) {
+		if arrived[key].Load() && !slices.Contains(reads, kmsg.Key(key)) {
 			t.Errorf("%s reached the broker", kmsg.NameForKey(key))
 		}
 	}
@@ -352,15 +353,6 @@ func TestReadOnlyRefusesEveryWrite(t *testing.T) {
 	if _, err := c.Admin.ListTopics(ctx); err != nil {
 		t.Errorf("reading must work: %v", err)
 	}
-}
-
-func contains(keys []kmsg.Key, k kmsg.Key) bool {
-	for _, x := range keys {
-		if x == k {
-			return true
-		}
-	}
-	return false
 }
 
 type certs struct {

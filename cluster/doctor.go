@@ -45,8 +45,8 @@ type Observation struct {
 	ClusterID string
 	Seeds     []Seed
 	Brokers   []BrokerAnswer
-	Cluster   *ClusterInfo // nil when it could not be read
-	Topics    *TopicList   // nil when it could not be read
+	Cluster   *Info      // nil when it could not be read
+	Topics    *TopicList // nil when it could not be read
 	TLS       *tls.ConnectionState
 	TLSErr    error
 	Now       time.Time

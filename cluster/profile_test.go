@@ -39,7 +39,7 @@ func TestSecretNeverPrints(t *testing.T) {
 	}
 	out := string(js) + string(ym) + log.String()
 	for _, v := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x", "%T"} {
-		out += fmt.Sprintf(v, p) + fmt.Sprintf(v, &p) + fmt.Sprintf(v, s) + fmt.Sprintf(v, &s) //nolint:staticcheck // every verb on purpose
+		out += fmt.Sprintf(v, p) + fmt.Sprintf(v, &p) + fmt.Sprintf(v, s) + fmt.Sprintf(v, &s)
 	}
 	if strings.Contains(out, canary) || strings.Contains(out, fmt.Sprintf("%x", canary)) {
 		t.Errorf("the secret was printed:\n%s", out)

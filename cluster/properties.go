@@ -312,14 +312,13 @@ func parseJAAS(s string) (module string, options map[string]string, err error) {
 func jaasTokens(s string) ([]string, error) {
 	var out []string
 	for i := 0; i < len(s); {
-		c := s[i]
-		switch {
-		case c == ' ' || c == '\t' || c == '\n' || c == '\r':
+		switch c := s[i]; c {
+		case ' ', '\t', '\n', '\r':
 			i++
-		case c == ';' || c == '=':
+		case ';', '=':
 			out = append(out, string(c))
 			i++
-		case c == '"' || c == '\'':
+		case '"', '\'':
 			v, n, err := quoted(s[i:])
 			if err != nil {
 				return nil, err

@@ -149,7 +149,7 @@ func (c *Conn) Topics(ctx context.Context, q TopicsQuery) (*TopicList, error) {
 	req.IncludeTopicAuthorizedOperations = q.Rights
 	for _, n := range q.Names {
 		t := kmsg.NewMetadataRequestTopic()
-		t.Topic = kmsg.StringPtr(n)
+		t.Topic = &n
 		req.Topics = append(req.Topics, t)
 	}
 	if len(q.Names) == 0 {
@@ -186,7 +186,7 @@ const scopeProbe = "weir.scope-probe.b1946ac92492d2347c6235b4d2611184"
 func (c *Conn) topicScope(ctx context.Context) (Scope, error) {
 	req := kmsg.NewPtrMetadataRequest()
 	t := kmsg.NewMetadataRequestTopic()
-	t.Topic = kmsg.StringPtr(scopeProbe)
+	t.Topic = new(scopeProbe)
 	req.Topics = append(req.Topics, t)
 	resp, err := req.RequestWith(ctx, c.Client)
 	if err != nil {
@@ -194,10 +194,10 @@ func (c *Conn) topicScope(ctx context.Context) (Scope, error) {
 	}
 	yes, no := true, false
 	if len(resp.Topics) == 1 {
-		switch kerr.ErrorForCode(resp.Topics[0].ErrorCode) {
-		case kerr.TopicAuthorizationFailed:
+		switch resp.Topics[0].ErrorCode {
+		case kerr.TopicAuthorizationFailed.Code:
 			return Scope{&no, "this user may describe some topics at most; others are hidden by the broker"}, nil
-		case kerr.UnknownTopicOrPartition, nil:
+		case kerr.UnknownTopicOrPartition.Code, 0:
 			return Scope{&yes, "this user may describe any topic that no DENY row names"}, nil
 		}
 	}
@@ -223,7 +223,7 @@ func topicOf(t *kmsg.MetadataResponseTopic, rights bool) Topic {
 			part.LeaderEpoch = &p.LeaderEpoch
 		}
 		// A partition without a leader is told by the leader; other codes are kept.
-		if kerr.ErrorForCode(p.ErrorCode) != kerr.LeaderNotAvailable {
+		if p.ErrorCode != kerr.LeaderNotAvailable.Code {
 			part.ErrorName = errorName(p.ErrorCode)
 		}
 		out.Partitions = append(out.Partitions, part)
@@ -284,8 +284,8 @@ func operations(bits int32) []string {
 	return out
 }
 
-// ClusterInfo is what the cluster says about itself.
-type ClusterInfo struct {
+// Info is what the cluster says about itself.
+type Info struct {
 	ClusterID  string   `json:"cluster_id"`
 	Controller *int32   `json:"controller"`
 	Brokers    []Broker `json:"brokers"`
@@ -295,7 +295,7 @@ type ClusterInfo struct {
 }
 
 // Cluster reads the cluster's id, brokers and this user's rights on it.
-func (c *Conn) Cluster(ctx context.Context) (*ClusterInfo, error) {
+func (c *Conn) Cluster(ctx context.Context) (*Info, error) {
 	req := kmsg.NewPtrDescribeClusterRequest()
 	req.IncludeClusterAuthorizedOperations = true
 	resp, err := req.RequestWith(ctx, c.Client)
@@ -305,7 +305,7 @@ func (c *Conn) Cluster(ctx context.Context) (*ClusterInfo, error) {
 	if err != nil {
 		return nil, Classify("describe cluster", "", err)
 	}
-	out := &ClusterInfo{ClusterID: resp.ClusterID, Brokers: make([]Broker, 0, len(resp.Brokers))}
+	out := &Info{ClusterID: resp.ClusterID, Brokers: make([]Broker, 0, len(resp.Brokers))}
 	if resp.ControllerID >= 0 {
 		out.Controller = &resp.ControllerID
 	}
@@ -366,12 +366,12 @@ func (c *Conn) listOffsets(ctx context.Context, topics []Topic, timestamp int64,
 	for i := range topics {
 		rt := kmsg.NewListOffsetsRequestTopic()
 		rt.Topic = topics[i].Name
-		for j := range topics[i].Partitions {
-			if topics[i].Partitions[j].Leader == nil {
+		for _, p := range topics[i].Partitions {
+			if p.Leader == nil {
 				continue
 			}
 			rp := kmsg.NewListOffsetsRequestTopicPartition()
-			rp.Partition, rp.Timestamp = topics[i].Partitions[j].ID, timestamp
+			rp.Partition, rp.Timestamp = p.ID, timestamp
 			rt.Partitions = append(rt.Partitions, rp)
 		}
 		if len(rt.Partitions) > 0 {
@@ -392,7 +392,7 @@ func (c *Conn) listOffsets(ctx context.Context, topics []Topic, timestamp int64,
 				p := at[topicPartition{t.Topic, rp.Partition}]
 				switch {
 				case p == nil:
-				case kerr.ErrorForCode(rp.ErrorCode) == kerr.UnsupportedVersion: // this question only
+				case rp.ErrorCode == kerr.UnsupportedVersion.Code: // this question only
 				case rp.ErrorCode != 0:
 					p.ErrorName = errorName(rp.ErrorCode)
 				default:
@@ -718,7 +718,7 @@ func (c *Conn) groupScope(ctx context.Context) (Scope, error) {
 		return Scope{}, Classify("list groups", "", err)
 	}
 	if len(resp.Groups) == 1 {
-		if kerr.ErrorForCode(resp.Groups[0].ErrorCode) == kerr.GroupAuthorizationFailed {
+		if resp.Groups[0].ErrorCode == kerr.GroupAuthorizationFailed.Code {
 			return Scope{&no, "this user may describe some groups at most; others are hidden by the broker"}, nil
 		}
 		return Scope{&yes, "this user may describe any group that no DENY row names"}, nil

@@ -97,7 +97,7 @@ func overTLS(dial dialFunc, cfg *tls.Config) dialFunc {
 // authorities returns the certificates to trust, or nil for the system's.
 func authorities(ctx context.Context, t *TLS, getenv func(string) (string, bool)) ([]*x509.Certificate, error) {
 	var data []byte
-	subject := ""
+	var subject string
 	var password Secret
 	switch {
 	case t.caPEM != "":
@@ -331,7 +331,7 @@ func pkcs12Authorities(data []byte, password string) ([]*x509.Certificate, error
 		return nil, errors.New("the password is wrong")
 	}
 	// Stores made without Java's trust attribute: take every certificate.
-	blocks, pemErr := pkcs12.ToPEM(data, password)
+	blocks, pemErr := pkcs12.ToPEM(data, password) //nolint:staticcheck // deprecated for how it writes keys; only certificates are taken
 	if pemErr != nil {
 		return nil, fmt.Errorf("read the PKCS12 file: %w", err)
 	}

@@ -81,7 +81,7 @@ func (c *Conn) CreateTopics(ctx context.Context, specs []TopicSpec, validateOnly
 		t.Topic, t.NumPartitions, t.ReplicationFactor = s.Name, s.Partitions, s.ReplicationFactor
 		for _, k := range slices.Sorted(maps.Keys(s.Configs)) {
 			cfg := kmsg.NewCreateTopicsRequestTopicConfig()
-			cfg.Name, cfg.Value = k, kmsg.StringPtr(s.Configs[k])
+			cfg.Name, cfg.Value = k, new(s.Configs[k])
 			t.Configs = append(t.Configs, cfg)
 		}
 		req.Topics = append(req.Topics, t)
@@ -135,7 +135,7 @@ func (c *Conn) AlterConfigs(ctx context.Context, changes []ConfigChange, validat
 		r := kmsg.NewIncrementalAlterConfigsRequestResource()
 		r.ResourceType, r.ResourceName = kmsg.ConfigResourceTypeTopic, ch.Topic
 		for _, k := range slices.Sorted(maps.Keys(ch.Set)) {
-			r.Configs = append(r.Configs, kmsg.IncrementalAlterConfigsRequestResourceConfig{Name: k, Op: kmsg.IncrementalAlterConfigOpSet, Value: kmsg.StringPtr(ch.Set[k])})
+			r.Configs = append(r.Configs, kmsg.IncrementalAlterConfigsRequestResourceConfig{Name: k, Op: kmsg.IncrementalAlterConfigOpSet, Value: new(ch.Set[k])})
 		}
 		for _, k := range slices.Sorted(slices.Values(ch.Unset)) {
 			r.Configs = append(r.Configs, kmsg.IncrementalAlterConfigsRequestResourceConfig{Name: k, Op: kmsg.IncrementalAlterConfigOpDelete})

@@ -27,14 +27,14 @@ type property struct {
 // properties is the table behind -X and, for the keys Java knows, behind
 // --command-config. It is a function because a package keeps no mutable state.
 func properties() []property {
-	text := func(name, values, help string, at func(*Profile) *string, aliases ...string) property {
-		return property{XKey: XKey{Name: name, Aliases: aliases, Values: values, Help: help}, set: func(p *Profile, v string) error {
+	text := func(name, values, help string, at func(*Profile) *string) property {
+		return property{XKey: XKey{Name: name, Values: values, Help: help}, set: func(p *Profile, v string) error {
 			*at(p) = v
 			return nil
 		}}
 	}
-	secret := func(name, help string, at func(*Profile) *Secret, aliases ...string) property {
-		return property{XKey: XKey{Name: name, Aliases: aliases, Secret: true, Values: "@FILE, env:NAME, cmd:COMMAND", Help: help}, setSecret: func(p *Profile, s Secret) { *at(p) = s }}
+	secret := func(name, help string, at func(*Profile) *Secret) property {
+		return property{XKey: XKey{Name: name, Secret: true, Values: "@FILE, env:NAME, cmd:COMMAND", Help: help}, setSecret: func(p *Profile, s Secret) { *at(p) = s }}
 	}
 	parsed := func(name, values, help string, set func(*Profile, string) error, aliases ...string) property {
 		return property{XKey: XKey{Name: name, Aliases: aliases, Values: values, Help: help}, set: set}

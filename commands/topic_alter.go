@@ -414,7 +414,7 @@ func applyAlter(ctx context.Context, conn *cluster.Conn, r *topicAlterReport, va
 			changes = append(changes, ch)
 		}
 		if a.PartitionsAfter > a.PartitionsBefore {
-			counts[a.Name] = int32(a.PartitionsAfter) //nolint:gosec // bounded by validate
+			counts[a.Name] = int32(a.PartitionsAfter)
 		}
 	}
 	var outcomes []cluster.Outcome

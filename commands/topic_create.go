@@ -109,7 +109,7 @@ func (o *topicCreateOptions) validate() ([]cluster.TopicSpec, error) {
 				return nil, usage("", "topics %s and %s collide: '.' and '_' are the same in Kafka's metrics", s.Name, name)
 			}
 		}
-		specs = append(specs, cluster.TopicSpec{Name: name, Partitions: int32(o.partitions), ReplicationFactor: int16(o.replication), Configs: configs}) //nolint:gosec // bounded above
+		specs = append(specs, cluster.TopicSpec{Name: name, Partitions: int32(o.partitions), ReplicationFactor: int16(o.replication), Configs: configs})
 	}
 	return specs, nil
 }

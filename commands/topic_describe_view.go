@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -155,7 +154,7 @@ func moment(p *term.Page, ms *int64, now time.Time) string {
 func ids(ns []int32) string {
 	words := make([]string, len(ns))
 	for i, n := range ns {
-		words[i] = fmt.Sprint(n)
+		words[i] = strconv.Itoa(int(n))
 	}
 	return strings.Join(words, ",")
 }
