@@ -248,7 +248,9 @@ func classifyTLS(e *Error, err error) bool {
 	} else if alert, ok := errors.AsType[tls.AlertError](err); ok {
 		e.Err = fmt.Errorf("the broker ended the TLS handshake: %s", strings.TrimPrefix(alert.Error(), "tls: "))
 		e.Remedy = "the listener may ask for a client certificate: set tls.cert and tls.key, signed by an authority the broker trusts"
-	} else if oe, ok := errors.AsType[*net.OpError](err); ok && oe.Op == "remote error" {
+	} else if oe, ok := errors.AsType[*net.OpError](err); ok && (oe.Op == "remote error" || oe.Op == "local error") {
+		// "local error" is how an old broker's refusal looks: it answers an encrypted
+		// handshake with a plain alert (seen on Kafka 2.8).
 		e.Err = fmt.Errorf("the broker ended the TLS handshake: %s", strings.TrimPrefix(oe.Err.Error(), "tls: "))
 		e.Remedy = "the listener may ask for a client certificate: set tls.cert and tls.key, signed by an authority the broker trusts"
 	} else {
