@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -325,12 +326,20 @@ func validateHost(h string) error {
 		return nil
 	}
 	a, err := netip.ParseAddr(h)
-	switch {
-	case err != nil:
+	if err != nil {
 		return fmt.Errorf("host %q is no address: brokers compare addresses as text and know neither names nor ranges; use an address or *", h)
-	case a.String() != h && a.Is6():
-		// Java prints IPv6 addresses in full, and the row is compared with that text.
-		return nil
+	}
+	if a.Is6() {
+		// Java writes all eight groups, without leading zeros, and the row is compared
+		// with that text.
+		b := a.As16()
+		groups := make([]string, 0, 8)
+		for i := 0; i < len(b); i += 2 {
+			groups = append(groups, strconv.FormatUint(uint64(b[i])<<8|uint64(b[i+1]), 16))
+		}
+		if full := strings.Join(groups, ":"); h != full {
+			return fmt.Errorf("host %q: brokers compare addresses as text; write it as they do: %s", h, full)
+		}
 	}
 	return nil
 }

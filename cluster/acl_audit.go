@@ -205,10 +205,15 @@ func (u *aclAuditor) writers() {
 		slices.Sort(topics)
 		topics = slices.Compact(topics)
 	}
+	// Only rows about writing matter; the others would be looked at for every topic.
+	about := slices.DeleteFunc(slices.Clone(u.s.rows), func(r ACLRow) bool {
+		return r.ResourceType != kmsg.ACLResourceTypeTopic || !denies(r.Operation, kmsg.ACLOperationWrite)
+	})
+	set := NewACLSet(about, ACLAssumptions{})
 	for _, t := range topics {
 		var who []string
 		var via []ACLRow
-		for _, p := range u.s.WhoCan(kmsg.ACLOperationWrite, ACLResource{kmsg.ACLResourceTypeTopic, t}) {
+		for _, p := range set.WhoCan(kmsg.ACLOperationWrite, ACLResource{kmsg.ACLResourceTypeTopic, t}) {
 			if p.Allowed && !slices.Contains(who, p.Principal) && !slices.Contains(u.in.Admins, p.Principal) {
 				who = append(who, p.Principal)
 				via = append(via, p.Via...)

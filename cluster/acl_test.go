@@ -256,18 +256,19 @@ func TestValidateACL(t *testing.T) {
 		return r
 	}
 	for want, r := range map[string]ACLRow{
-		"has no type: write User:billing":   change(func(r *ACLRow) { r.Principal = "billing" }),
-		"brokers know the type User only":   change(func(r *ACLRow) { r.Principal = "Role:billing" }),
-		"has no name":                       change(func(r *ACLRow) { r.Principal = "User:" }),
-		"know neither names nor ranges":     change(func(r *ACLRow) { r.Host = "127.0.0.0/8" }),
-		"is no address":                     change(func(r *ACLRow) { r.Host = "" }),
-		"the resource has no name":          change(func(r *ACLRow) { r.ResourceName = "" }),
-		"cannot be the name of a topic":     change(func(r *ACLRow) { r.ResourceName = "bad name!" }),
-		"PREFIXED * is a plain character":   change(func(r *ACLRow) { r.PatternType, r.ResourceName = kmsg.ACLResourcePatternTypePrefixed, "*" }),
-		"IDEMPOTENT_WRITE means nothing on": change(func(r *ACLRow) { r.Operation = kmsg.ACLOperationIdempotentWrite }),
-		"use literal or prefixed":           change(func(r *ACLRow) { r.PatternType = kmsg.ACLResourcePatternTypeMatch }),
-		"use ALLOW or DENY":                 change(func(r *ACLRow) { r.Permission = kmsg.ACLPermissionTypeAny }),
-		"the only name of the cluster":      change(func(r *ACLRow) { r.ResourceType, r.Operation = kmsg.ACLResourceTypeCluster, kmsg.ACLOperationAlter }),
+		"has no type: write User:billing":      change(func(r *ACLRow) { r.Principal = "billing" }),
+		"brokers know the type User only":      change(func(r *ACLRow) { r.Principal = "Role:billing" }),
+		"has no name":                          change(func(r *ACLRow) { r.Principal = "User:" }),
+		"know neither names nor ranges":        change(func(r *ACLRow) { r.Host = "127.0.0.0/8" }),
+		"write it as they do: 0:0:0:0:0:0:0:1": change(func(r *ACLRow) { r.Host = "::1" }),
+		"is no address":                        change(func(r *ACLRow) { r.Host = "" }),
+		"the resource has no name":             change(func(r *ACLRow) { r.ResourceName = "" }),
+		"cannot be the name of a topic":        change(func(r *ACLRow) { r.ResourceName = "bad name!" }),
+		"PREFIXED * is a plain character":      change(func(r *ACLRow) { r.PatternType, r.ResourceName = kmsg.ACLResourcePatternTypePrefixed, "*" }),
+		"IDEMPOTENT_WRITE means nothing on":    change(func(r *ACLRow) { r.Operation = kmsg.ACLOperationIdempotentWrite }),
+		"use literal or prefixed":              change(func(r *ACLRow) { r.PatternType = kmsg.ACLResourcePatternTypeMatch }),
+		"use ALLOW or DENY":                    change(func(r *ACLRow) { r.Permission = kmsg.ACLPermissionTypeAny }),
+		"the only name of the cluster":         change(func(r *ACLRow) { r.ResourceType, r.Operation = kmsg.ACLResourceTypeCluster, kmsg.ACLOperationAlter }),
 		"named with their type": change(func(r *ACLRow) {
 			r.ResourceType, r.Operation = kmsg.ACLResourceTypeUser, kmsg.ACLOperationCreateTokens
 		}),
