@@ -57,7 +57,13 @@ func runDLTInspect(ctx context.Context, d *Deps, o *dltInspectOptions) error {
 	if err != nil {
 		return err
 	}
-	triage := dlt.NewTriage(dec, nil)
+	var judge func(string, *dlt.Record) (dlt.Verdict, error)
+	if o.from == "" {
+		if cat := d.quietCatalog(ctx); cat != nil {
+			judge = newPayloads(cat, false).verdict
+		}
+	}
+	triage := dlt.NewTriage(dec, judge)
 	var res *dlt.Inspection
 	if o.from != "" {
 		f, err := d.openArchive(o.from)
@@ -93,7 +99,7 @@ func runDLTInspect(ctx context.Context, d *Deps, o *dltInspectOptions) error {
 
 func viewInspection(res *dlt.Inspection, o *dltInspectOptions, now time.Time) term.View {
 	table := func() *term.Table {
-		t := term.NewTable("ID", ">RECORDS", ">SHARE", ">KEYS", "LAST", "CAUSE*", "MESSAGE*")
+		t := term.NewTable("ID", ">RECORDS", ">SHARE", ">KEYS", "LAST", "NOW", "CAUSE*", "MESSAGE*")
 		for _, c := range res.Causes {
 			cause := "unknown"
 			if c.Class != nil {
@@ -101,7 +107,7 @@ func viewInspection(res *dlt.Inspection, o *dltInspectOptions, now time.Time) te
 			} else if c.Dialect != nil {
 				cause = *c.Dialect
 			}
-			t.Row(c.ID, c.Records, fmt.Sprintf("%.0f%%", 100*c.Share), c.Keys, time.UnixMilli(c.LastMS).UTC().Format(time.RFC3339), cause, c.Message)
+			t.Row(c.ID, c.Records, fmt.Sprintf("%.0f%%", 100*c.Share), c.Keys, time.UnixMilli(c.LastMS).UTC().Format(time.RFC3339), nowWord(c), cause, c.Message)
 		}
 		return t
 	}
@@ -124,5 +130,19 @@ func viewInspection(res *dlt.Inspection, o *dltInspectOptions, now time.Time) te
 			}
 		},
 		Table: table,
+	}
+}
+
+// nowWord says whether the records of a group would pass today, from the ones that were checked.
+func nowWord(c dlt.CauseGroup) any {
+	switch checked := c.ValidNow + c.InvalidNow; {
+	case checked == 0:
+		return nil
+	case c.InvalidNow == 0:
+		return "valid"
+	case c.ValidNow == 0:
+		return "invalid"
+	default:
+		return fmt.Sprintf("%d%% valid", 100*c.ValidNow/checked)
 	}
 }

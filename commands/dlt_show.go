@@ -18,6 +18,7 @@ type dltShowOptions struct {
 	partition int32
 	offset    int64
 	from      string
+	unmask    bool
 	format    term.Format
 }
 
@@ -28,7 +29,9 @@ func newDLTShow(d *Deps) *cobra.Command {
 		Short: "Show one dead letter whole",
 		Long: doc(`
 			Show one dead letter: where it came from, why and how often it died, its headers and its payload.
-			With --from the records of an archive are shown instead, all of them, in order, without a cluster.
+			With --from the records of an archive are shown instead, all of them, in order, without a cluster and as they are.
+			Where the catalog knows the topic a record came from, the payload is checked against it and fields marked x-pii
+			are masked.
 			Nothing is written. What a record does not tell is unknown (null), never zero.`),
 		Example: doc(`
 			# The third record of partition 0
@@ -55,6 +58,7 @@ func newDLTShow(d *Deps) *cobra.Command {
 		},
 	}
 	flagFormat(c, &o.format, term.TextFormat, term.JSON)
+	c.Flags().BoolVar(&o.unmask, "unmask", false, "show fields that the catalog marks as personal data")
 	c.Flags().StringVar(&o.from, "from", "", "read this archive instead of a cluster; - is standard input")
 	return c
 }
@@ -133,6 +137,7 @@ func runDLTShow(ctx context.Context, d *Deps, o *dltShowOptions) error {
 			return failed(o.topic, "", "%s@%s holds no record: it is a transaction's marker, aborted, or compacted away", o.topic, at(o))
 		}
 		shown := dlt.NewReader(dec).Show(found)
+		newPayloads(d.quietCatalog(ctx), o.unmask).apply(shown)
 		if o.format == term.JSON {
 			return d.Out.Lines()(shown)
 		}

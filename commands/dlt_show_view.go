@@ -65,6 +65,10 @@ func viewDeadLetter(p *term.Page, s *dlt.Shown) {
 	if s.NextDueMS != nil {
 		row("due", time.UnixMilli(*s.NextDueMS).UTC().Format(time.RFC3339))
 	}
+	if s.PayloadNow != nil {
+		row("payload", string(*s.PayloadNow)+" by the catalog of today")
+		row("problem", str(s.PayloadProblem))
+	}
 	row("note", str(s.Note))
 	row("stuck", str(s.Unrecoverable))
 	for _, problem := range s.Problems {
@@ -85,7 +89,11 @@ func viewDeadLetter(p *term.Page, s *dlt.Shown) {
 	if s.PayloadValue != nil {
 		value = s.PayloadValue
 	}
-	p.Line("  %s", term.In(term.Bold, "value"))
+	if len(s.Masked) > 0 {
+		p.Line("  %s, masked: %s (--unmask shows it)", term.In(term.Bold, "value"), joinComma(s.Masked))
+	} else {
+		p.Line("  %s", term.In(term.Bold, "value"))
+	}
 	p.Block("    ", bytesText(value, "    "))
 }
 

@@ -13,6 +13,10 @@ type Shown struct {
 	Key     *[]byte       `json:"key_b64"`
 	Value   *[]byte       `json:"value_b64"`
 	Headers []ShownHeader `json:"headers"`
+
+	PayloadNow     *Verdict `json:"payload_now"` // what the catalog says of the payload today
+	PayloadProblem *string  `json:"payload_problem"`
+	Masked         []string `json:"masked"` // paths of personal data that are hidden in value_b64
 }
 
 // ShownHeader is one raw header with what its dialect reads in it.
