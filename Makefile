@@ -29,7 +29,7 @@ kafka-registry-down:
 	$(GO) run ./internal/kafkatest/kafkaup registry-down
 
 test-kafka: ## the scripts against the Kafka that kafka-up started
-	@test -e .kafka/registry/env && . ./.kafka/registry/env; . ./.kafka/$(NAME)/env && $(GO) test -count=1 ./cmd/... ./internal/kafkatest/... ./demo/...
+	@test -e .kafka/registry/env && . ./.kafka/registry/env; . ./.kafka/$(NAME)/env && $(GO) test -count=1 ./cmd/... ./internal/kafkatest/... ./demo/... ./registry/... ./compat/
 
 KILLS ?= 200
 test-kill: ## SIGKILL replayers KILLS times on embedded brokers with moving leaders, and count
