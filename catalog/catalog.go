@@ -48,6 +48,9 @@ type Options struct {
 	// Remote fetches a remote reference; nil leaves payloads unresolved and makes
 	// every other remote reference a load error.
 	Remote func(ctx context.Context, url string) ([]byte, error)
+	// Severities change the severity of rules by id: error, warning, info or off. Load
+	// errors and the rules that block a topic keep theirs.
+	Severities map[string]string
 	// Validate also checks the documents against the official schemas and every
 	// rule of [Rules]. Without it only the model is built.
 	Validate bool
@@ -157,6 +160,14 @@ func (e *LoadError) Error() string {
 }
 
 func (e *LoadError) Unwrap() error { return e.Err }
+
+// SettingError is a setting of a load that cannot be.
+type SettingError struct{ Setting, Reason string }
+
+func (e *SettingError) Error() string { return e.Setting + ": " + e.Reason }
+
+// Code is the class of the failure.
+func (*SettingError) Code() string { return "usage" }
 
 // EnvError is an environment that no document knows.
 type EnvError struct {

@@ -41,6 +41,10 @@ func Load(ctx context.Context, o Options) (*Catalog, error) {
 		ctx: ctx, fsys: o.FS, dir: o.Dir, limits: o.Limits.withDefaults(),
 		remote: o.Remote, files: map[string]*entry{},
 	}}
+	severities, err := o.severities()
+	if err != nil {
+		return nil, err
+	}
 	names, err := l.discover(ctx)
 	if err != nil {
 		return nil, err
@@ -63,7 +67,7 @@ func Load(ctx context.Context, o Options) (*Catalog, error) {
 			return nil, err
 		}
 	}
-	c.finish(l)
+	c.finish(l, severities)
 	if len(l.errs) > 0 {
 		return c, &LoadErrors{Errors: l.loadErrors()}
 	}
@@ -420,7 +424,27 @@ func disown(c *Catalog) {
 	}
 }
 
-func (c *Catalog) finish(l *loader) {
+// severities reads Options.Severities.
+func (o *Options) severities() (map[string]finding.Severity, error) {
+	m := map[string]finding.Severity{}
+	for _, id := range slices.Sorted(maps.Keys(o.Severities)) {
+		setting := "catalog.severities." + id
+		sev, err := finding.ParseSeverity(o.Severities[id])
+		if err != nil {
+			return nil, &SettingError{Setting: setting, Reason: err.Error()}
+		}
+		if _, ok := ruleByID(id); !ok {
+			return nil, &SettingError{Setting: setting, Reason: "there is no such rule of the catalog"}
+		}
+		if strings.HasPrefix(id, "load/") || slices.Contains(blocking[:], id) {
+			return nil, &SettingError{Setting: setting, Reason: "the severity of this rule cannot be changed"}
+		}
+		m[id] = sev
+	}
+	return m, nil
+}
+
+func (c *Catalog) finish(l *loader, severities map[string]finding.Severity) {
 	c.preload()
 	c.Files = l.st.fileNames()
 	all := l.fs
@@ -428,6 +452,9 @@ func (c *Catalog) finish(l *loader) {
 		all = append(all, d.fs...)
 	}
 	for i := range all {
+		if sev, ok := severities[all[i].Rule]; ok {
+			all[i].Severity = sev
+		}
 		if all[i].Owner == "" {
 			all[i].Owner = c.ownerOfFile(all[i].Position.File)
 		}

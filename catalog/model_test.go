@@ -384,3 +384,18 @@ channels:
 		t.Errorf("T is at %s", at)
 	}
 }
+
+func TestSeverities(t *testing.T) {
+	fsys := fstest.MapFS{"a.yaml": {Data: []byte("asyncapi: 3.0.0\ninfo: {title: A, version: '1'}\nchanels: {}\n")}}
+	for sev, want := range map[string]int{"error": 1, "info": 1, "off": 0} {
+		c, err := catalog.Load(t.Context(), catalog.Options{FS: fsys, Validate: true, Severities: map[string]string{"spec/unknown-field": sev}})
+		if err != nil || len(c.Findings) != want || want == 1 && c.Findings[0].Severity.String() != sev {
+			t.Errorf("%s: %v %+v", sev, err, c.Findings)
+		}
+	}
+	for _, bad := range []map[string]string{{"spec/nope": "off"}, {"topic/name": "off"}, {"load/syntax": "info"}, {"spec/type": "loud"}} {
+		if _, err := catalog.Load(t.Context(), catalog.Options{FS: fsys, Severities: bad}); err == nil {
+			t.Errorf("%v was taken", bad)
+		}
+	}
+}

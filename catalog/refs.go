@@ -1,6 +1,9 @@
 package catalog
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // refChecker walks everything that a document reaches and finds references that
 // lead nowhere. It runs before the model is built, so that the builder may follow
@@ -115,8 +118,8 @@ func (c *refChecker) ref(n *Node, schema bool) {
 	}
 	// A chain of nothing but references that closes is no schema either.
 	if f := c.l.st.follow(n); f.kind == refCycle {
-		if c.newCycle(n) {
-			c.d.errs = append(c.d.errs, f.loadError(n))
+		if first := c.newCycle(n); first != nil {
+			c.d.errs = append(c.d.errs, f.loadError(first))
 		}
 		return
 	}
@@ -127,25 +130,33 @@ func (c *refChecker) ref(n *Node, schema bool) {
 	c.walk(r.node, schema, false)
 }
 
-// newCycle marks all references of the cycle that n leads into.
-func (c *refChecker) newCycle(n *Node) bool {
+// newCycle marks all references of the cycle that n leads into, and returns the first
+// of them by place, so that every document that reaches the cycle reports the same.
+// It is nil for a cycle that was reported.
+func (c *refChecker) newCycle(n *Node) *Node {
 	if c.cycles == nil {
 		c.cycles = map[*Node]bool{}
 	}
 	fresh := true
+	at := map[*Node]int{}
 	var chain []*Node
-	for hop := 0; hop < 64 && n != nil; hop++ {
-		fresh = fresh && !c.cycles[n]
-		chain = append(chain, n)
-		if _, ok := refOf(n); !ok {
+	for n != nil && fresh {
+		if i, ok := at[n]; ok {
+			chain = chain[i:] // without the way into the cycle
 			break
 		}
+		fresh = !c.cycles[n]
+		at[n] = len(chain)
+		chain = append(chain, n)
 		n = c.l.st.step(n).node
 	}
-	for _, n := range chain {
+	for n := range at {
 		c.cycles[n] = true
 	}
-	return fresh
+	if !fresh {
+		return nil
+	}
+	return slices.MinFunc(chain, func(a, b *Node) int { return a.Pos().Compare(b.Pos()) })
 }
 
 func (c *refChecker) siblings(n *Node, schema bool) {

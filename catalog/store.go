@@ -399,10 +399,10 @@ func (r *resolution) loadError(n *Node) *LoadError {
 	case refUnreadable:
 		le, _ := errors.AsType[*LoadError](r.err)
 		if le != nil {
-			e.Rule, e.Message = RuleRefMissing, fmt.Sprintf("reference %q: %s", ref, le.Error())
-			if le.Rule == RuleRefRemote {
-				e.Rule = RuleRefRemote
-			}
+			// The file's own error, at its own place: one cause, however many need it.
+			own := *le
+			own.Hint = strings.TrimPrefix(le.Hint+"; needed by "+at.Pos().String(), "; ")
+			return &own
 		}
 	case refOK:
 	}

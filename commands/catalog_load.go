@@ -60,7 +60,7 @@ func catalogOptions(cfg *config.Config, f *catalogFlags, tree *source.Tree) cata
 	section := cfg.Project.Catalog
 	o := catalog.Options{
 		FS: tree.FS, Dir: tree.Dir, Paths: tree.Paths, Env: f.env, Overlays: section.Env[f.env].Overlays,
-		Compatibility: cfg.Project.Compat.Mode,
+		Compatibility: cfg.Project.Compat.Mode, Severities: section.Severities,
 		Limits: catalog.Limits{
 			DocumentBytes: int64(section.Limits["document_bytes"]), Depth: section.Limits["depth"],
 			Nodes: section.Limits["nodes"], Files: section.Limits["files"],
