@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -133,7 +134,7 @@ func (r *reading) describeConsumer(ctx context.Context, broker int32, groups []*
 			dm := &dg.Members[j]
 			m := Member{ID: dm.MemberID, InstanceID: str(dm.InstanceID), ClientID: dm.ClientID, Host: dm.ClientHost, Subscribed: dm.SubscribedTopics}
 			for _, t := range dm.Assignment.TopicPartitions {
-				m.assign(r.intern(t.Topic), t.Partitions)
+				m.assign(r.topicName(t.Topic, t.TopicID), t.Partitions)
 			}
 			g.Members = append(g.Members, m)
 		}
@@ -163,7 +164,7 @@ func (r *reading) describeShare(ctx context.Context, broker int32, groups []*Gro
 			dm := &dg.Members[j]
 			m := Member{ID: dm.MemberID, ClientID: dm.ClientID, Host: dm.ClientHost, Subscribed: dm.SubscribedTopicNames}
 			for _, t := range dm.Assignment.TopicPartitions {
-				m.assign(r.intern(t.Topic), t.Partitions)
+				m.assign(r.topicName(t.Topic, t.TopicID), t.Partitions)
 			}
 			g.Members = append(g.Members, m)
 		}
@@ -215,6 +216,19 @@ func (r *reading) describeStreams(ctx context.Context, broker int32, groups []*G
 		g.sortMembers()
 	})
 	return nil
+}
+
+// topicName is the name of a topic in an answer that may hold its id only.
+func (r *reading) topicName(name string, id [16]byte) string {
+	if name == "" {
+		r.mu.Lock()
+		name = r.ids[id]
+		r.mu.Unlock()
+	}
+	if name == "" {
+		name = fmt.Sprintf("topic id %x", id)
+	}
+	return r.intern(name)
 }
 
 // existing keeps the partitions that the topic has: the tasks of a subtopology number as

@@ -164,6 +164,7 @@ type reading struct {
 	brokers  []int32
 	failures []Failure
 	meta     map[string]topicMeta
+	ids      map[[16]byte]string
 	settings map[string]Topic
 	oldFetch map[int32]bool // coordinators that take one group per OffsetFetch
 }
@@ -237,6 +238,7 @@ func (r *reading) metadata(ctx context.Context) error {
 		return fmt.Errorf("read metadata: %w", err)
 	}
 	meta := make(map[string]topicMeta, len(resp.Topics))
+	ids := make(map[[16]byte]string, len(resp.Topics))
 	for i := range resp.Topics {
 		t := &resp.Topics[i]
 		if t.Topic == nil {
@@ -252,7 +254,11 @@ func (r *reading) metadata(ctx context.Context) error {
 			m.leaders[p.Partition] = leader
 			m.epochs[p.Partition] = p.LeaderEpoch
 		}
-		meta[r.intern(*t.Topic)] = m
+		name := r.intern(*t.Topic)
+		meta[name] = m
+		if t.TopicID != ([16]byte{}) {
+			ids[t.TopicID] = name
+		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -261,7 +267,7 @@ func (r *reading) metadata(ctx context.Context) error {
 			meta[t] = m
 		}
 	}
-	r.meta = meta
+	r.meta, r.ids = meta, ids
 	r.brokers = r.brokers[:0]
 	for i := range resp.Brokers {
 		r.brokers = append(r.brokers, resp.Brokers[i].NodeID)
