@@ -3,6 +3,7 @@ package lag
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -124,7 +125,8 @@ func (b *Builder) Report(c Coverage) *Report {
 func (b *Builder) group(s *Snapshot, g *Group) GroupLag {
 	out := GroupLag{Group: g.Name, Kind: g.Kind, Coordinator: g.Coordinator, Notes: []string{}, Protocol: g.ProtocolType, Assignor: g.Assignor, Instances: []string{}}
 	if g.State != "" {
-		out.State = &g.State
+		// A copy: a pointer into the snapshot would keep all of it in memory.
+		out.State = ptr(g.State)
 	}
 	out.Owner = known(b.o.Owner, g.Name)
 	if g.DescribeErr == nil && (g.State != "" || len(g.Members) > 0) {
@@ -165,22 +167,8 @@ func (b *Builder) group(s *Snapshot, g *Group) GroupLag {
 		out.Status = Rebalancing
 	}
 	b.total.worst(out.Status)
-	names := make([]string, 0, len(topics))
-	for t := range topics {
-		names = append(names, t)
-	}
-	slices.Sort(names)
-	for _, t := range names {
-		row := TopicLag{Topic: t, Figures: topics[t].figures(), Owner: known(b.o.TopicOwner, t)}
-		if b.o.Objective != nil {
-			obj := b.o.Objective(g.Name, t)
-			row.ObjectiveRecords = obj.Records
-			if obj.Age != nil {
-				ms := obj.Age.Milliseconds()
-				row.ObjectiveAgeMS = &ms
-			}
-		}
-		out.Topics = append(out.Topics, row)
+	if b.o.By == ByTopic || b.o.Limits.Objectives {
+		out.Topics = b.topics(g.Name, topics)
 	}
 	switch b.o.By {
 	case ByPartition:
@@ -202,6 +190,23 @@ func (b *Builder) group(s *Snapshot, g *Group) GroupLag {
 	}
 	out.Notes = append(out.Notes, shape(&out, rows, members)...)
 	return out
+}
+
+func (b *Builder) topics(group string, sums map[string]*summer) []TopicLag {
+	rows := make([]TopicLag, 0, len(sums))
+	for _, t := range slices.Sorted(maps.Keys(sums)) {
+		row := TopicLag{Topic: t, Figures: sums[t].figures(), Owner: known(b.o.TopicOwner, t)}
+		if b.o.Objective != nil {
+			obj := b.o.Objective(group, t)
+			row.ObjectiveRecords = obj.Records
+			if obj.Age != nil {
+				ms := obj.Age.Milliseconds()
+				row.ObjectiveAgeMS = &ms
+			}
+		}
+		rows = append(rows, row)
+	}
+	return rows
 }
 
 func known(f func(string) string, name string) *string {
