@@ -21,11 +21,12 @@ func viewHelp(p *term.Page, c *cobra.Command) {
 	p.Block("", cmp.Or(c.Long, c.Short))
 	p.Line("")
 	section(p, "Usage")
-	switch {
-	case c.HasAvailableSubCommands():
-		p.Line("  %s <command> [flags]", c.CommandPath())
-	default:
+	// Most commands with sub-commands only group them; lag has arguments of its own.
+	if !c.HasAvailableSubCommands() || strings.Contains(c.Use, " ") {
 		p.Line("  %s", c.UseLine())
+	}
+	if c.HasAvailableSubCommands() {
+		p.Line("  %s <command> [flags]", c.CommandPath())
 	}
 	if len(c.Aliases) > 0 {
 		p.Line("  also: %s", strings.Join(c.Aliases, ", "))

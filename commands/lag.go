@@ -108,8 +108,8 @@ func (o *lagOptions) bind(c *cobra.Command) {
 	flagFormat(c, &o.format, lagFormats...)
 	fs.BoolVar(&o.regex, "regex", false, "names are patterns that match whole names")
 	fs.StringSliceVar(&o.topics, "topic", nil, "only these topics; patterns with --regex")
-	oneOf(fs, &o.by, "by", "what a row stands for (default: topic for named groups, else group)", "", "group", "topic", "partition", "member")
-	oneOf(fs, &o.assume, "assume", "where a partition that was never committed will be read from", "", "earliest", "latest")
+	oneOf(fs, &o.by, "by", "what a row stands for; auto is topic for named groups, else group", "auto", "group", "topic", "partition", "member")
+	oneOf(fs, &o.assume, "assume", "where a partition that was never committed will be read from", "unknown", "earliest", "latest")
 	fs.BoolVar(&o.exact, "exact", false, "read the first unread record for its time; needs READ on the topics")
 	fs.BoolVar(&o.noAge, "no-age", false, "leave out time lag, which costs nine requests to each broker")
 	fs.Var(&o.sample, "sample", "take two readings this far apart, for rates, an ETA and trends")
@@ -160,7 +160,7 @@ func (o *lagOptions) validate(c *cobra.Command) error {
 			return usage("use -o text or -o json with --watch", "-o %s cannot be watched", o.format)
 		}
 	}
-	if o.by == "" {
+	if o.by == "auto" {
 		o.by = string(lag.ByGroup)
 		if len(o.names) > 0 && !o.regex && o.watch.d == 0 {
 			o.by = string(lag.ByTopic)
@@ -170,6 +170,13 @@ func (o *lagOptions) validate(c *cobra.Command) error {
 		o.interval.d = 2 * time.Second
 	}
 	return nil
+}
+
+func assumption(word string) lag.Assume {
+	if word == "unknown" {
+		return lag.AssumeNothing
+	}
+	return lag.Assume(word)
 }
 
 func parseRatio(s string) (float64, error) {
@@ -226,7 +233,7 @@ func (d *Deps) newLagRun(ctx context.Context, o *lagOptions) (*lagRun, error) {
 		r.query.Topic = topics.match
 	}
 	r.query.Settings, r.query.Exact, r.query.Prove = true, o.exact, true
-	r.opts = lag.Options{By: lag.By(o.by), Assume: lag.Assume(o.assume), ClusterID: conn.ClusterID, Limits: o.limits}
+	r.opts = lag.Options{By: lag.By(o.by), Assume: assumption(o.assume), ClusterID: conn.ClusterID, Limits: o.limits}
 	if cat != nil {
 		bindCatalog(&r.opts, cat)
 	}
@@ -360,6 +367,9 @@ func lagFailure(op, subject string, err error) error {
 		Code() string
 	}](err); ok {
 		return err
+	}
+	if te, ok := errors.AsType[*lag.TopicError](err); ok {
+		return cluster.Classify(te.Op, te.Topic, te.Err)
 	}
 	return cluster.Classify(op, subject, err)
 }

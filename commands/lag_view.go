@@ -305,7 +305,7 @@ func lagVerdict(rep *lag.Report) string {
 	}
 	line := plural(len(rep.Groups), "group") + ", " + total + " records unread"
 	if rep.Total.Unread > 0 {
-		line += fmt.Sprintf(" (%d partitions unknown)", rep.Total.Unread)
+		line += " (" + plural(rep.Total.Unread, "partition") + " unknown)"
 	}
 	if rep.Coverage.Answered < rep.Coverage.Brokers {
 		line += fmt.Sprintf(", %d of %d brokers answered", rep.Coverage.Answered, rep.Coverage.Brokers)

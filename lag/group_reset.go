@@ -28,6 +28,17 @@ func (e *RefusedError) Code() string { return "failed" }
 // Hint says what to do first.
 func (e *RefusedError) Hint() string { return e.Remedy }
 
+// TopicError is a failure on one topic of a group.
+type TopicError struct {
+	Op, Topic string
+	Err       error
+}
+
+func (e *TopicError) Error() string { return e.Op + " " + e.Topic + ": " + errText(e.Err) }
+
+// Unwrap gives the cause.
+func (e *TopicError) Unwrap() error { return e.Err }
+
 // ResetRequest is what a reset is asked to do. Exactly one of Target, Like and Offsets
 // is set.
 type ResetRequest struct {
@@ -242,7 +253,7 @@ func (r *Reader) wanted(ctx context.Context, run *reading, g *Group, q ResetRequ
 		}
 		m := run.meta[sc.Topic]
 		if m.err != nil {
-			return nil, nil, fmt.Errorf("read topic %s: %w", sc.Topic, m.err)
+			return nil, nil, &TopicError{Op: "read topic", Topic: sc.Topic, Err: m.err}
 		}
 		parts := sc.Partitions
 		if len(parts) == 0 {
@@ -283,12 +294,12 @@ func (r *Reader) atTime(ctx context.Context, logs map[Partition]Log, ms int64) m
 func (p *ResetPlan) move(part Partition, given int64, committed map[Partition]Commit, l Log, times map[Partition]offsetAnswer, q ResetRequest) error {
 	name := fmt.Sprintf("%s/%d", part.Topic, part.Partition)
 	if l.Err != nil {
-		return fmt.Errorf("read the ends of %s: %w", name, l.Err)
+		return &TopicError{Op: "read the ends of topic", Topic: part.Topic, Err: l.Err}
 	}
 	m := Move{Partition: part, Start: l.Start, End: l.HWM}
 	c, has := committed[part]
 	if has && c.Err != nil && !errors.Is(c.Err, kerr.UnstableOffsetCommit) {
-		return fmt.Errorf("fetch the offset of %s: %w", name, c.Err)
+		return &TopicError{Op: "fetch the offset on topic", Topic: part.Topic, Err: c.Err}
 	}
 	if has && c.Err != nil || c.Pending {
 		return &RefusedError{Group: p.Group, Reason: "reset refused: a transaction is about to commit an offset of " + name, Remedy: "wait for its end; DescribeProducers names the producer"}
@@ -314,7 +325,7 @@ func (p *ResetPlan) move(part Partition, given int64, committed map[Partition]Co
 		case FromTime:
 			a := times[part]
 			if a.err != nil {
-				return fmt.Errorf("look up the time on %s: %w", name, a.err)
+				return &TopicError{Op: "look up a time on topic", Topic: part.Topic, Err: a.err}
 			}
 			to = a.offset
 			if to < 0 {
@@ -423,7 +434,7 @@ func (r *Reader) Offsets(ctx context.Context, group string, scopes []Scope) ([]O
 			continue
 		}
 		if c.Err != nil {
-			return nil, fmt.Errorf("fetch the offset of %s/%d: %w", c.Topic, c.Partition.Partition, c.Err)
+			return nil, &TopicError{Op: "fetch the offset on topic", Topic: c.Topic, Err: c.Err}
 		}
 		if c.Offset >= 0 {
 			out = append(out, Offset{c.Partition, c.Offset})

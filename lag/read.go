@@ -187,7 +187,10 @@ func (r *reading) coverage() Coverage {
 	}
 	silent := map[int32]bool{}
 	for _, f := range fs {
-		silent[f.Broker] = true
+		// An error code is an answer, if not the one that was hoped for.
+		if _, answered := errors.AsType[*kerr.Error](f.Err); !answered {
+			silent[f.Broker] = true
+		}
 	}
 	n := 0
 	for _, b := range r.brokers {
