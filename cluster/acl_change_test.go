@@ -2,11 +2,13 @@ package cluster_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/weirhq/weir/cluster"
@@ -242,5 +244,59 @@ func TestAuditACLs(t *testing.T) {
 	}
 	if len(r.Skipped) != 1 || r.Skipped[0].Reason != "not all groups may be seen" {
 		t.Errorf("skipped %+v", r.Skipped)
+	}
+}
+
+func TestGrantPartly(t *testing.T) {
+	k := kafkatest.Start(t, kafkatest.Embedded())
+	c := dial(t, k)
+	// The first request answers row by row, the second is cut off.
+	requests := 0
+	k.Fake().ControlKey(int16(kmsg.CreateACLs), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		k.Fake().KeepControl()
+		if requests++; requests > 1 {
+			return nil, errors.New("cut"), true
+		}
+		r, ok := req.(*kmsg.CreateACLsRequest)
+		if !ok {
+			return nil, nil, false
+		}
+		resp, ok := r.ResponseKind().(*kmsg.CreateACLsResponse)
+		if !ok {
+			return nil, nil, false
+		}
+		for i := range r.Creations {
+			result := kmsg.NewCreateACLsResponseResult()
+			if i == 1 {
+				result.ErrorCode, result.ErrorMessage = kerr.PolicyViolation.Code, kmsg.StringPtr("no such\n right here")
+			}
+			resp.Results = append(resp.Results, result)
+		}
+		return resp, nil, true
+	})
+	var rows []cluster.ACLRow
+	for i := range 2100 {
+		rows = append(rows, aclRow("User:a", kmsg.ACLOperationRead, fmt.Sprintf("%s%04d", k.Prefix, i)))
+	}
+	change, err := cluster.PlanGrant(nil, rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.CreateACLs(t.Context(), change); err == nil {
+		t.Error("a request that was cut off is no success")
+	}
+	counts := map[string]int{}
+	for _, s := range change.Steps {
+		counts[s.Status]++
+	}
+	// One row refused, the second batch unknown, the third never sent.
+	if d := cmp.Diff(map[string]int{cluster.ACLCreated: 999, cluster.ACLFailed: 1001, cluster.ACLNotTried: 100}, counts); d != "" {
+		t.Errorf("steps (-want +got):\n%s", d)
+	}
+	if got := change.Steps[1].Error; !strings.Contains(got, "POLICY_VIOLATION") || !strings.Contains(got, "(no such right here)") {
+		t.Errorf("error %q: code and text of the broker are missing", got)
+	}
+	if got := change.Steps[1500].Error; !strings.HasPrefix(got, "not known whether it was done: ") {
+		t.Errorf("error %q of a row that was sent and not answered", got)
 	}
 }
