@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/weirhq/weir/dlt"
+	"github.com/weirhq/weir/internal/config"
 	"github.com/weirhq/weir/internal/term"
 )
 
@@ -199,9 +200,17 @@ func runDLTReplay(ctx context.Context, d *Deps, o *dltReplayOptions) error {
 		}
 		return err
 	}
+	cfg, err := d.Config()
+	if err != nil {
+		return err
+	}
+	localDir := filepath.Join(config.StateDir(cfg.Env()), "dlt")
+	if plan.Journal == "local" {
+		d.Log.Warn("the journal is local: what is unresolved is then known on this machine only", "folder", localDir)
+	}
 	rep, err := conn.Replay(ctx, dec, plan, dlt.ReplayOptions{
 		Rate: o.rate, Canary: o.canary, Settle: o.settleFor, Breaker: !o.noBreaker, LagGroup: o.lagGroup, MaxLag: o.maxLag,
-		Deadline: o.deadlineIn, Session: newID("s-", d.Now()), Operator: d.operator(), Resume: o.job != "",
+		Deadline: o.deadlineIn, Session: newID("s-", d.Now()), Operator: d.operator(), Resume: o.job != "", LocalDir: localDir,
 	})
 	progress.Done()
 	_, gate := errors.AsType[*dlt.GateError](err)

@@ -90,7 +90,7 @@ func replayMain() int {
 		fmt.Fprintln(os.Stderr, err)
 		return 2
 	}
-	rep, err := conn.Replay(ctx, dec, p, ReplayOptions{Session: os.Getenv(envSession), Operator: "test", Batch: batch})
+	rep, err := conn.Replay(ctx, dec, p, ReplayOptions{Session: os.Getenv(envSession), Operator: "test", Batch: batch, LocalDir: filepath.Dir(f.Name())})
 	fmt.Printf("%s produced_now=%d produced=%d remaining=%d transactions=%d\n", rep.State, rep.ProducedNow, rep.Produced, rep.Remaining, rep.Transactions)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -174,6 +174,10 @@ func killJob(t *testing.T, c *testCluster, nr, atMost int, actual bool) (kills i
 	t.Helper()
 	const parts = 6
 	n, batch := 12_000, 40
+	journal := "create"
+	if nr%2 == 1 { // every second job keeps its progress in a group and a local file
+		journal = "local"
+	}
 	name := fmt.Sprintf("kill%d-%d", os.Getpid(), nr)
 	ctx := context.Background()
 	c.topic(t, name, parts, nil)
@@ -188,7 +192,7 @@ func killJob(t *testing.T, c *testCluster, nr, atMost int, actual bool) (kills i
 		letters = append(letters, springLetter(name+"-dlt", p, fmt.Appendf(nil, "k%d", i%777), fmt.Appendf(nil, "value %d", i), name, p, int64(i)/parts, cause, "no", ""))
 	}
 	c.produce(t, letters...)
-	p, err := c.Plan(ctx, newTestDecoder(t), PlanOptions{Topic: name + "-dlt", Job: name, Selection: Selection{Where: `class == "demo.Wanted"`}})
+	p, err := c.Plan(ctx, newTestDecoder(t), PlanOptions{Topic: name + "-dlt", Job: name, Journal: journal, Selection: Selection{Where: `class == "demo.Wanted"`}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,7 +43,8 @@ type ReplayOptions struct {
 	Deadline time.Duration // stop after so long; 0 never
 	Session  string        // a random name of this run
 	Operator string
-	Resume   bool // the job must exist already
+	Resume   bool   // the job must exist already
+	LocalDir string // folder of local journals, for plans with journal "local"
 	// Abort tells what to do when ctx ends: the transaction at hand is finished in any case.
 }
 
@@ -112,6 +113,8 @@ type replay struct {
 	dlt     *watcher
 	bodies  atomic.Int64
 	rec     Record
+	topicID [16]byte
+	written map[string]outputRun // at-least-once: what an earlier session wrote and did not note
 }
 
 // planned is the state of one partition of the plan.
@@ -262,6 +265,7 @@ func (r *replay) verify(ctx context.Context) error {
 	if err := r.same(m.Topics[p.Topic], p.Topic, p.TopicID, "dead letter topic"); err != nil {
 		return err
 	}
+	r.topicID = m.Topics[p.Topic].ID
 	return r.sameTargets(ctx)
 }
 
@@ -329,14 +333,26 @@ func (r *replay) trimmed(ctx context.Context, todo []Range) error {
 // open fences whoever held the job and reads how far it came. The order matters: the high watermark of the journal
 // is taken after the predecessor cannot write any more.
 func (r *replay) open(ctx context.Context) error {
+	if r.local() {
+		if r.p.AtLeastOnce {
+			return &RefusedError{Reason: "a local journal needs transactions: leave out --at-least-once"}
+		}
+		if err := r.fence(ctx); err != nil {
+			return err
+		}
+		p, err := r.localProgress(ctx)
+		r.prog = p
+		return err
+	}
 	info, err := r.c.findJournal(ctx)
 	if errors.Is(err, ErrNoJournal) && r.p.Journal == "create" {
 		if err = r.c.CreateJournal(ctx); err == nil {
 			info, err = r.c.findJournal(ctx)
 		}
+		err = denied(err, "create journal", "CREATE", "topic "+JournalTopic+"; or plan with --journal local")
 	}
 	if err != nil {
-		return denied(err, "replay "+r.p.Job, "CREATE or DESCRIBE", "topic "+JournalTopic)
+		return denied(err, "replay "+r.p.Job, "DESCRIBE", "topic "+JournalTopic+"; or plan with --journal local")
 	}
 	r.info = info
 	if err := info.allows(kadm.OpRead, kadm.OpWrite); err != nil {
@@ -345,9 +361,14 @@ func (r *replay) open(ctx context.Context) error {
 	if err := r.fence(ctx); err != nil {
 		return err
 	}
-	r.prog, err = r.c.jobProgress(ctx, r.p.Job, info, journalWait)
+	r.prog, err = r.progressNow(ctx, journalWait)
 	if err != nil {
 		return denied(err, "read journal", "READ", "topic "+JournalTopic)
+	}
+	if r.p.AtLeastOnce && r.prog.found {
+		if err := r.scanTail(ctx); err != nil {
+			return err
+		}
 	}
 	if r.prog.found && r.prog.digest != "" && r.prog.digest != r.p.Digest {
 		return &GateError{Reason: fmt.Sprintf("job %s was started with another plan", r.p.Job)}
@@ -358,6 +379,14 @@ func (r *replay) open(ctx context.Context) error {
 	return nil
 }
 
+// progressNow reads how far the job came.
+func (r *replay) progressNow(ctx context.Context, wait time.Duration) (*progress, error) {
+	if r.local() {
+		return r.localProgress(ctx)
+	}
+	return r.c.jobProgress(ctx, r.p.Job, r.info, wait)
+}
+
 func (r *replay) txnID() string { return "weir-replay-" + r.p.Job }
 
 // fence makes the transactional client and lets the coordinator finish what a predecessor left.
@@ -366,12 +395,16 @@ func (r *replay) fence(ctx context.Context) error {
 	for _, t := range r.p.Targets {
 		maxBatch = max(maxBatch, int32(min(t.MaxBytes, 64<<20))) // #nosec G115 -- bounded
 	}
-	cl, err := r.c.Client(
-		kgo.TransactionalID(r.txnID()), kgo.TransactionTimeout(txnTimeout), kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.ProducerBatchMaxBytes(maxBatch), kgo.MaxBufferedRecords(2*fastRecords), kgo.ProducerLinger(0),
+	opts := []kgo.Opt{
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ProducerBatchMaxBytes(maxBatch), kgo.MaxBufferedRecords(2 * fastRecords), kgo.ProducerLinger(0),
 		kgo.RequestTimeoutOverhead(txnDeadline), kgo.RetryTimeout(txnDeadline), kgo.UnknownTopicRetries(3), kgo.ProduceRequestTimeout(txnDeadline),
 		kgo.RequestRetries(1000),
-	)
+	}
+	if !r.p.AtLeastOnce {
+		opts = append(opts, kgo.TransactionalID(r.txnID()), kgo.TransactionTimeout(txnTimeout))
+	}
+	cl, err := r.c.Client(opts...)
 	if err != nil {
 		return fmt.Errorf("replay %s: %w", r.p.Job, err)
 	}
@@ -431,6 +464,8 @@ type item struct {
 	out *kgo.Record
 	// skip says why it is not written.
 	skip *skipError
+	// there is where an earlier session wrote it already.
+	there *outputRun
 }
 
 // batches hands out batches of prepared records.
@@ -665,6 +700,12 @@ func (r *replay) prepare(ctx context.Context, k *kgo.Record) (item, error) {
 	if t == nil {
 		return it, fmt.Errorf("replay %s: %s %d@%d goes to %q, which the plan does not know", r.p.Job, k.Topic, k.Partition, k.Offset, out.Topic)
 	}
+	if r.written != nil {
+		if at, ok := r.written[string(appendPosition(nil, k.Topic, k.Partition, k.Offset))]; ok {
+			it.there = &at
+			return it, nil
+		}
+	}
 	out.Partition = r.partition(t, out, dl)
 	it.out = out
 	r.bodies.Add(int64(len(out.Key) + len(out.Value)))
@@ -713,8 +754,7 @@ func (r *replay) commit(ctx context.Context, items []item, j *journalRecord) err
 	for attempt := 0; ; attempt++ {
 		err := r.try(ctx, items, j)
 		if err == nil {
-			r.take(items, j)
-			return nil
+			return r.take(j)
 		}
 		again, ok := errors.AsType[*againError](err)
 		if !ok {
@@ -724,16 +764,21 @@ func (r *replay) commit(ctx context.Context, items []item, j *journalRecord) err
 			return fmt.Errorf("replay %s: gave up after %d attempts: %w", r.p.Job, attempt+1, again.Err)
 		}
 		if again.committed {
-			r.take(items, j)
-			return nil
+			return r.take(j)
 		}
 	}
 }
 
-func (r *replay) take(items []item, j *journalRecord) {
+// take takes an entry that is committed into what is known.
+func (r *replay) take(j *journalRecord) error {
 	r.prog.take(j)
+	if r.local() {
+		if err := r.appendLocal(j); err != nil {
+			return err
+		}
+	}
 	if j.Kind != "batch" {
-		return
+		return nil
 	}
 	r.rep.Transactions++
 	r.rep.ProducedNow += j.Produced
@@ -748,7 +793,7 @@ func (r *replay) take(items []item, j *journalRecord) {
 		}
 		m[o.Partition].AddRange(o.At, o.At+o.Count-1)
 	}
-	_ = items
+	return nil
 }
 
 // againError asks for another attempt, or tells that the one before was committed after all.
@@ -762,6 +807,12 @@ func (e *againError) Unwrap() error { return e.Err }
 
 // try is one attempt at a transaction.
 func (r *replay) try(ctx context.Context, items []item, j *journalRecord) error {
+	if r.p.AtLeastOnce {
+		return r.produce(ctx, items, j)
+	}
+	if r.local() && !writes(items) {
+		return r.noteOnly(ctx, items, j)
+	}
 	if err := r.cl.BeginTransaction(); err != nil {
 		return &FencedError{r.p.Job, err}
 	}
@@ -775,6 +826,20 @@ func (r *replay) try(ctx context.Context, items []item, j *journalRecord) error 
 		return nil
 	}
 	return r.unknownCommit(ctx, j, err)
+}
+
+// writes reports whether any item is written.
+func writes(items []item) bool {
+	return slices.ContainsFunc(items, func(i item) bool { return i.out != nil })
+}
+
+// noteOnly notes what writes nothing, with a local journal.
+func (r *replay) noteOnly(ctx context.Context, items []item, j *journalRecord) error {
+	if items == nil {
+		return nil
+	}
+	fillEntry(j, items, make([]*kgo.Record, len(items)))
+	return r.commitPlain(ctx, j.Next)
 }
 
 // produce writes the outputs, waits for every one of them, then writes the journal entry. A failed record does not
@@ -804,6 +869,11 @@ func (r *replay) produce(ctx context.Context, items []item, j *journalRecord) er
 		if _, ok := errors.AsType[*unwritableError](c); !ok {
 			return c // more than one record's own fault
 		}
+		if r.p.AtLeastOnce { // nothing can be taken back: note which ones failed and go on
+			bad, _ := errors.AsType[*unwritableError](c)
+			items[i].skip, items[i].out, fresh[i] = &skipError{bad.reason, bad.Err.Error()}, nil, nil
+			continue
+		}
 		if first == nil {
 			first = c
 		}
@@ -813,6 +883,9 @@ func (r *replay) produce(ctx context.Context, items []item, j *journalRecord) er
 	}
 	if items != nil {
 		fillEntry(j, items, fresh)
+	}
+	if r.local() {
+		return r.commitOffsets(pctx, j.Next)
 	}
 	rec, err := j.record(r.info.partitions)
 	if err != nil {
@@ -848,6 +921,9 @@ func fillEntry(j *journalRecord, items []item, fresh []*kgo.Record) {
 		perPartition(j.Resolved).add(p, o)
 		j.Produced++
 		f := fresh[i]
+		if it.there != nil {
+			f = &kgo.Record{Topic: it.there.Topic, Partition: it.there.Partition, Offset: it.there.At}
+		}
 		if n, ok := lastOf[p]; ok {
 			if l := &j.Outputs[n]; l.Topic == f.Topic && l.Partition == f.Partition && l.From+l.Count == o && l.At+l.Count == f.Offset {
 				l.Count++
@@ -901,7 +977,7 @@ func (r *replay) afterFence(ctx context.Context, cause, aerr error) error {
 	if err := r.cl.EndTransaction(ctx, kgo.TryAbort); err != nil {
 		return &FencedError{r.p.Job, errors.Join(cause, err)}
 	}
-	p, err := r.c.jobProgress(ctx, r.p.Job, r.info, journalWait)
+	p, err := r.progressNow(ctx, journalWait)
 	if err != nil {
 		return err
 	}
@@ -918,7 +994,7 @@ func (r *replay) unknownCommit(ctx context.Context, j *journalRecord, cause erro
 	if fencing(cause) {
 		_ = r.cl.EndTransaction(ctx, kgo.TryAbort)
 	}
-	before, err := r.c.jobProgress(ctx, r.p.Job, r.info, time.Second)
+	before, err := r.progressNow(ctx, time.Second)
 	if _, unknown := errors.AsType[*UnknownProgressError](err); err != nil && !unknown {
 		return err
 	}
@@ -929,7 +1005,7 @@ func (r *replay) unknownCommit(ctx context.Context, j *journalRecord, cause erro
 	if err := r.fence(ctx); err != nil {
 		return err
 	}
-	after, err := r.c.jobProgress(ctx, r.p.Job, r.info, journalWait)
+	after, err := r.progressNow(ctx, journalWait)
 	if err != nil {
 		return err
 	}
@@ -938,6 +1014,12 @@ func (r *replay) unknownCommit(ctx context.Context, j *journalRecord, cause erro
 	}
 	// Entries are numbered: ours is there exactly if the next number is behind it.
 	committed := j != nil && after.found && after.seq > j.Seq
+	if r.local() && j != nil {
+		committed = len(j.Next) > 0
+		for p, o := range j.Next {
+			committed = committed && after.next[p] >= o
+		}
+	}
 	return &againError{Err: cause, committed: committed}
 }
 
