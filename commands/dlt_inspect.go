@@ -94,10 +94,10 @@ func runDLTInspect(ctx context.Context, d *Deps, o *dltInspectOptions) error {
 	for _, n := range res.Notes {
 		d.Log.Warn(n)
 	}
-	return d.Out.Emit(o.format, "dlt_inspection", res, viewInspection(res, o, d.Now()))
+	return d.Out.Emit(o.format, "dlt_inspection", res, viewInspection(res, o))
 }
 
-func viewInspection(res *dlt.Inspection, o *dltInspectOptions, now time.Time) term.View {
+func viewInspection(res *dlt.Inspection, o *dltInspectOptions) term.View {
 	table := func() *term.Table {
 		t := term.NewTable("ID", ">RECORDS", ">SHARE", ">KEYS", "LAST", "NOW", "CAUSE*", "MESSAGE*")
 		for _, c := range res.Causes {

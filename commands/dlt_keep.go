@@ -277,7 +277,7 @@ func runDLTExport(ctx context.Context, d *Deps, topic string, o *dltExportOption
 		return err
 	}
 	d.Out.Say("weir: exporting exact bytes: nothing is masked")
-	var to io.Writer = d.Out.Out()
+	to := d.Out.Out()
 	var f *os.File
 	if o.out != "-" {
 		if f, err = createPrivate(o.out); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -245,7 +246,7 @@ func viewReplay(p *term.Page, r *dlt.Report) {
 	if r.ReDied > 0 {
 		p.Line("  %s %s died again", p.Mark("warn"), p.Int(r.ReDied))
 	}
-	for i, f := range append(r.FailedRecords[:len(r.FailedRecords):len(r.FailedRecords)], r.SkippedRecs...) {
+	for i, f := range slices.Concat(r.FailedRecords, r.SkippedRecs) {
 		if i == 20 {
 			p.Line("  ... see -o json for all")
 			break

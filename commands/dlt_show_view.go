@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -110,10 +111,10 @@ func originText(o *dlt.Origin) string {
 		topic = *o.Topic
 	}
 	if o.Partition != nil {
-		part = fmt.Sprint(*o.Partition)
+		part = strconv.Itoa(int(*o.Partition))
 	}
 	if o.Offset != nil {
-		off = fmt.Sprint(*o.Offset)
+		off = strconv.FormatInt(*o.Offset, 10)
 	}
 	text := fmt.Sprintf("%s %s@%s", topic, part, off)
 	if o.TimestampMS != nil {

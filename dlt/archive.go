@@ -115,12 +115,10 @@ func readLine(br *bufio.Reader) ([]byte, error) {
 func parseLine(b []byte) (*Record, error) {
 	var l archiveLine
 	if err := json.Unmarshal(b, &l); err != nil {
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
+		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 			return nil, fmt.Errorf("not JSON at column %d: %w", syntax.Offset, err)
 		}
-		var corrupt base64.CorruptInputError
-		if errors.As(err, &corrupt) {
+		if _, ok := errors.AsType[base64.CorruptInputError](err); ok {
 			return nil, fmt.Errorf("not base64: %w", err)
 		}
 		return nil, err

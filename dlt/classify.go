@@ -79,11 +79,11 @@ func classify(out *DeadLetter, row *dialect, t traceFacts, rd *reader, s *scan, 
 		key, value := seen&roles(rFailureKey) != 0, seen&roles(rFailureValue) != 0
 		switch {
 		case key && value:
-			out.Failure = ptr("key-and-value-deserialization")
+			out.Failure = new("key-and-value-deserialization")
 		case key:
-			out.Failure = ptr("key-deserialization")
+			out.Failure = new("key-deserialization")
 		case value:
-			out.Failure = ptr("value-deserialization")
+			out.Failure = new("value-deserialization")
 		}
 		if e.Class != nil && !isWrapper(*e.Class) {
 			e.ThrownClass = e.Class
@@ -111,17 +111,17 @@ func classifySpring(out *DeadLetter, t traceFacts) {
 	key := deref(e.KeyClass) == springDeserialization || (e.KeyClass != nil && e.Class == nil)
 	switch {
 	case key && value:
-		out.Failure = ptr("key-and-value-deserialization")
+		out.Failure = new("key-and-value-deserialization")
 	case key:
-		out.Failure = ptr("key-deserialization")
+		out.Failure = new("key-deserialization")
 	case value:
-		out.Failure = ptr("value-deserialization")
+		out.Failure = new("value-deserialization")
 	case strings.HasSuffix(deref(e.CauseClass), ".ConversionException") || strings.HasSuffix(deref(e.CauseClass), ".MessageConversionException"):
-		out.Failure = ptr("conversion")
+		out.Failure = new("conversion")
 	case out.Class == Dead && t.dltListener && len(out.AttemptsHeader) > 1:
 		// A listener of the dead letter topic itself failed and sent the record round again: the count in the headers
 		// went on, the deliveries did not, and how often it went round is not told.
-		out.Failure = ptr("dlt-handler")
+		out.Failure = new("dlt-handler")
 		out.Attempts = nil
 	}
 	if e.ThrownClass = e.CauseClass; e.ThrownClass == nil {
@@ -140,7 +140,7 @@ func classifyStream(out *DeadLetter, t traceFacts) {
 	thrown := deref(out.Exception.ThrownClass)
 	if thrown == "java.lang.ClassCastException" && strings.Contains(deref(out.Exception.Message), "class [B cannot be cast") ||
 		strings.HasSuffix(thrown, "ConversionException") || strings.HasSuffix(thrown, ".ConversionFailedException") {
-		out.Failure = ptr("conversion")
+		out.Failure = new("conversion")
 	}
 }
 
@@ -148,14 +148,14 @@ func classifyStream(out *DeadLetter, t traceFacts) {
 func streamsFailure(class string, t traceFacts) *string {
 	switch {
 	case t.streamsDeserializer:
-		return ptr("deserialization")
+		return new("deserialization")
 	case t.streamsCollector:
-		return ptr("production")
+		return new("production")
 	case len(t.chain) > 0 && !t.frames && strings.HasPrefix(class, "org.apache.kafka."):
 		// The broker's answers are thrown without frames.
-		return ptr("production")
+		return new("production")
 	case len(t.chain) > 0:
-		return ptr("processing")
+		return new("processing")
 	}
 	return nil
 }

@@ -64,8 +64,7 @@ func (c *Conn) retry(ctx context.Context, what string, do func(ctx context.Conte
 
 // transient reports whether asking again may help.
 func transient(err error) bool {
-	var se *kadm.ShardErrors
-	if errors.As(err, &se) {
+	if se, ok := errors.AsType[*kadm.ShardErrors](err); ok {
 		for _, e := range se.Errs {
 			if !transient(e.Err) {
 				return false
@@ -79,7 +78,7 @@ func transient(err error) bool {
 	if _, ok := errors.AsType[net.Error](err); ok {
 		return true
 	}
-	return errors.Is(err, kgo.ErrClientClosed) == false && (errors.Is(err, context.DeadlineExceeded) || isDial(err))
+	return !errors.Is(err, kgo.ErrClientClosed) && (errors.Is(err, context.DeadlineExceeded) || isDial(err))
 }
 
 func isDial(err error) bool {

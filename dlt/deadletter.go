@@ -95,8 +95,6 @@ type DeadLetter struct {
 	restored wrapped
 }
 
-func ptr[T any](v T) *T { return &v }
-
 func deref[T any](p *T) T {
 	var zero T
 	if p == nil {

@@ -241,7 +241,7 @@ func (rd *reader) text(i int16) *string {
 	if b == nil {
 		return nil
 	}
-	return ptr(string(b))
+	return new(string(b))
 }
 
 func (rd *reader) num(i int16, ro role) *int64 {
@@ -268,7 +268,7 @@ func (rd *reader) partition(i int16) *int32 {
 		rd.problems = append(rd.problems, fmt.Sprintf("header %s: %d is not a partition", rd.r.Headers[i].Name, *n))
 		return nil
 	}
-	return ptr(int32(*n))
+	return new(int32(*n))
 }
 
 func (rd *reader) offset(i int16) *int64 {
@@ -471,7 +471,7 @@ func (d *Decoder) fromHeaders(out *DeadLetter, r *Record, s *scan) {
 		out.Failure = st
 	}
 	if row.failure != "" && out.Failure == nil {
-		out.Failure = ptr(row.failure)
+		out.Failure = new(row.failure)
 	}
 	d.readHops(out, rd, s, main)
 
@@ -499,7 +499,7 @@ func (d *Decoder) fromHeaders(out *DeadLetter, r *Record, s *scan) {
 		// A first death writes its exception before its origin. The other way round, the origin was there already:
 		// the application keeps only the first one (appendOriginalHeaders=false), and this is not the first death.
 		out.FirstOrigin = out.Origin
-		out.Note = ptr("the origin is that of the first death; the newest one is not told (appendOriginalHeaders=false)")
+		out.Note = new("the origin is that of the first death; the newest one is not told (appendOriginalHeaders=false)")
 	}
 	classify(out, row, trace, rd, s, main)
 	out.Problems = append(out.Problems, rd.problems...)
@@ -536,7 +536,7 @@ func (rd *reader) group(s *scan, dialect int, o, x set) *string {
 	}
 	if rd.row.groupFrom != "" {
 		if c := rd.text(x[rConnector]); c != nil {
-			return ptr(rd.row.groupFrom + *c)
+			return new(rd.row.groupFrom + *c)
 		}
 	}
 	// Spring's retry topics write the group apart from the origin, and only once.
@@ -565,7 +565,7 @@ func (d *Decoder) readHops(out *DeadLetter, rd *reader, s *scan, main int) {
 	switch rd.row.attempts {
 	case attemptsNext:
 		if n := len(out.AttemptsHeader); n > 0 {
-			out.Attempts = ptr(out.AttemptsHeader[n-1] - 1)
+			out.Attempts = new(out.AttemptsHeader[n-1] - 1)
 		}
 		if out.Class == Retry {
 			out.NextDueMS = rd.time(last[rNextDue], rNextDue)
@@ -573,11 +573,11 @@ func (d *Decoder) readHops(out *DeadLetter, rd *reader, s *scan, main int) {
 	case attemptsRetries:
 		if n := rd.num(last[rRetryCount], rRetryCount); n != nil {
 			out.CountHeader = n
-			out.Attempts = ptr(*n + 1)
+			out.Attempts = new(*n + 1)
 		}
 	case attemptsDelivery:
 		if n := len(out.AttemptsHeader); n > 0 {
-			out.Attempts = ptr(out.AttemptsHeader[n-1])
+			out.Attempts = new(out.AttemptsHeader[n-1])
 		}
 		out.AttemptsHeader = nil
 	case attemptsUnknown:
@@ -680,9 +680,9 @@ func (d *Decoder) strips(name string, found []int) bool {
 func (d *Decoder) judge(out *DeadLetter, r *Record, row *dialect) {
 	switch {
 	case row.name == "share-group" && r.Value == nil && r.Key == nil:
-		out.Unrecoverable = ptr("the dead letter has no payload: it has to be fetched from the origin")
+		out.Unrecoverable = new("the dead letter has no payload: it has to be fetched from the origin")
 	case deref(out.Failure) == "key-deserialization" && strings.HasPrefix(row.name, "smallrye"):
-		out.Unrecoverable = ptr("the value is the key's bytes: the record has to be fetched from the origin")
+		out.Unrecoverable = new("the value is the key's bytes: the record has to be fetched from the origin")
 	}
 	if row.name == "share-group" && out.Origin != nil && out.Origin.Topic != nil && looksTopicID(*out.Origin.Topic) {
 		out.Problems = append(out.Problems, "the origin is told as a topic id, not as a name")
@@ -690,11 +690,6 @@ func (d *Decoder) judge(out *DeadLetter, r *Record, row *dialect) {
 }
 
 func looksTopicID(s string) bool { return len(s) == 22 && !strings.ContainsAny(s, ".") }
-
-// printable reports whether text can be shown without harm; used by views.
-func printable(b []byte) bool {
-	return !bytes.ContainsFunc(b, func(r rune) bool { return r < 0x20 || r == 0x7f || (r >= 0x80 && r < 0xa0) })
-}
 
 // isText reports whether b is valid UTF-8 without a zero byte.
 func isText(b []byte) bool { return utf8.Valid(b) && !bytes.ContainsRune(b, 0) }

@@ -102,7 +102,7 @@ func checkFixture(t *testing.T, rec *Record, want fixtureWant) {
 	}
 	var attempts *float64
 	if dl.Attempts != nil {
-		attempts = ptr(float64(*dl.Attempts))
+		attempts = new(float64(*dl.Attempts))
 	}
 	var keep []string
 	for _, h := range dl.HeadersAfterReplay {

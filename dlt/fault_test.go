@@ -68,7 +68,7 @@ func (c *cutter) Write(b []byte) (int, error) {
 func (c *cutter) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if c.cut.Load() {
-		_ = c.Conn.Close()
+		_ = c.Close()
 		return 0, errors.New("the answer is lost")
 	}
 	return n, err
@@ -236,8 +236,10 @@ func TestBreaker(t *testing.T) {
 		for ; redied < e.Done/3; redied++ {
 			died++
 			c.produce(t, &kgo.Record{Topic: "orders-dlt", Partition: int32(redied % 3), Key: []byte("k"), Headers: []kgo.RecordHeader{
-				{Key: HeaderReplayID, Value: []byte("job")}, {Key: HeaderReplayCount, Value: []byte("3")},
-				{Key: "kafka_dlt-original-topic", Value: []byte("orders")}, {Key: "kafka_dlt-original-offset", Value: be64(200 + redied)},
+				{Key: HeaderReplayID, Value: []byte("job")},
+				{Key: HeaderReplayCount, Value: []byte("3")},
+				{Key: "kafka_dlt-original-topic", Value: []byte("orders")},
+				{Key: "kafka_dlt-original-offset", Value: be64(200 + redied)},
 				{Key: "kafka_dlt-original-partition", Value: be32(0)},
 			}})
 		}
@@ -317,8 +319,10 @@ func TestShareGroup(t *testing.T) {
 	var letters []*kgo.Record
 	for _, o := range []int{1, 4, 7} {
 		letters = append(letters, &kgo.Record{Topic: "dlq.parcels", Headers: []kgo.RecordHeader{
-			{Key: "__dlq.errors.topic", Value: []byte("parcels")}, {Key: "__dlq.errors.partition", Value: []byte("0")},
-			{Key: "__dlq.errors.offset", Value: fmt.Append(nil, o)}, {Key: "__dlq.errors.group", Value: []byte("g")},
+			{Key: "__dlq.errors.topic", Value: []byte("parcels")},
+			{Key: "__dlq.errors.partition", Value: []byte("0")},
+			{Key: "__dlq.errors.offset", Value: fmt.Append(nil, o)},
+			{Key: "__dlq.errors.group", Value: []byte("g")},
 		}})
 	}
 	c.produce(t, letters...)

@@ -223,7 +223,7 @@ func (c *Conn) PlanPurge(ctx context.Context, topic string) (*PurgePlan, error) 
 			return nil
 		}
 		if r.Held == nil {
-			r.Held, r.End = ptr(k.Offset), k.Offset
+			r.Held, r.End = new(k.Offset), k.Offset
 		}
 		p.Remaining++
 		return nil

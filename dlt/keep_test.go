@@ -58,7 +58,7 @@ func TestLife(t *testing.T) {
 	if pp.Records >= rep.Produced || pp.Records == 0 {
 		t.Errorf("purge of %d records, %d were replayed and some lie behind others", pp.Records, rep.Produced)
 	}
-	id, offsets, n, err := c.Select(ctx, dec, "orders-dlt", Selection{UntilMS: ptr(time.Now().Add(time.Hour).UnixMilli())})
+	id, offsets, n, err := c.Select(ctx, dec, "orders-dlt", Selection{UntilMS: new(time.Now().Add(time.Hour).UnixMilli())})
 	if err != nil {
 		t.Fatal(err)
 	}

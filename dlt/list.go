@@ -83,7 +83,7 @@ func (c *Conn) List(ctx context.Context, d *Decoder, o ListOptions) (*Listing, e
 			continue
 		}
 		if td.Err != nil {
-			row.Error = ptr(td.Err.Error())
+			row.Error = new(td.Err.Error())
 		}
 		ids[td.ID.String()] = true
 		found[name] = row
@@ -116,7 +116,7 @@ func (c *Conn) List(ctx context.Context, d *Decoder, o ListOptions) (*Listing, e
 				if ctx.Err() != nil {
 					return nil, err
 				}
-				row.Error = ptr(err.Error())
+				row.Error = new(err.Error())
 			}
 		}
 		out.Stored += deref(row.Stored)
@@ -202,7 +202,7 @@ func (c *Conn) measure(ctx context.Context, d *Decoder, row *ListedTopic, res *R
 		row.Unresolved = &open
 	}
 	if storedN == 0 {
-		row.Unresolved = ptr(int64(0)) // an empty topic needs no journal
+		row.Unresolved = new(int64(0)) // an empty topic needs no journal
 		return nil
 	}
 	row.NewestMS = &newest
@@ -212,7 +212,7 @@ func (c *Conn) measure(ctx context.Context, d *Decoder, row *ListedTopic, res *R
 	if oldest >= 0 {
 		row.OldestMS = &oldest
 		if row.RetentionMS != nil && *row.RetentionMS > 0 {
-			row.ExpiresMS = ptr(oldest + *row.RetentionMS)
+			row.ExpiresMS = new(oldest + *row.RetentionMS)
 		}
 	}
 	for name := range dialects {
@@ -226,7 +226,7 @@ func (c *Conn) measure(ctx context.Context, d *Decoder, row *ListedTopic, res *R
 	best := int64(0)
 	for name, n := range topics {
 		if n > best || n == best && row.Origin != nil && name < *row.Origin {
-			best, row.Origin = n, ptr(name)
+			best, row.Origin = n, new(name)
 		}
 	}
 	return nil

@@ -314,7 +314,6 @@ func (pl *planner) read(ctx context.Context, spans []Span, done *Resolution) err
 			}
 		}
 		// What the record itself tells is cheap; decoding is not.
-		dl := (*DeadLetter)(nil)
 		ok, err := sel.match(pl.d, &rec, nil)
 		if err != nil || !ok {
 			if err == nil {
@@ -322,7 +321,7 @@ func (pl *planner) read(ctx context.Context, spans []Span, done *Resolution) err
 			}
 			return err
 		}
-		dl = pl.d.Decode(&rec)
+		dl := pl.d.Decode(&rec)
 		if sel.needsDecode() {
 			if ok, err = sel.match(pl.d, &rec, dl); err != nil || !ok {
 				if err == nil {

@@ -58,9 +58,15 @@ func (p Profile) dialect() (dialect, error) {
 		r       role
 		counted bool
 	}{
-		{p.Topic, rTopic, false}, {p.Partition, rPartition, true}, {p.Offset, rOffset, true},
-		{p.Timestamp, rTimestamp, true}, {p.Group, rGroup, false}, {p.Reason, rMessage, false},
-		{p.Class, rClass, false}, {p.Trace, rTrace, false}, {p.Attempts, rAttempts, true},
+		{p.Topic, rTopic, false},
+		{p.Partition, rPartition, true},
+		{p.Offset, rOffset, true},
+		{p.Timestamp, rTimestamp, true},
+		{p.Group, rGroup, false},
+		{p.Reason, rMessage, false},
+		{p.Class, rClass, false},
+		{p.Trace, rTrace, false},
+		{p.Attempts, rAttempts, true},
 	} {
 		if err := add(f.f, f.r, f.counted); err != nil {
 			return dialect{}, err

@@ -107,7 +107,6 @@ type replay struct {
 	targets map[string]*Target
 	hash    map[string]func(string, []byte, int) int
 	start   time.Time
-	paced   int64 // records counted against the rate
 	due     time.Time
 	mine    map[string]map[int32]*Offsets // offsets of the targets written by this job
 	dlt     *watcher

@@ -156,8 +156,12 @@ func TestReplayKeepsBytes(t *testing.T) {
 	c.origins(t, "o", 2, 20)
 	c.topic(t, "o-dlt", 2, nil)
 	own := []kgo.RecordHeader{
-		{Key: "tag", Value: []byte("1")}, {Key: "tag", Value: []byte("2")}, {Key: "nil", Value: nil}, {Key: "empty", Value: []byte{}},
-		{Key: "raw", Value: []byte{0, 255, 128}}, {Key: "ключ", Value: []byte("значение")},
+		{Key: "tag", Value: []byte("1")},
+		{Key: "tag", Value: []byte("2")},
+		{Key: "nil", Value: nil},
+		{Key: "empty", Value: []byte{}},
+		{Key: "raw", Value: []byte{0, 255, 128}},
+		{Key: "ключ", Value: []byte("значение")},
 	}
 	letter := func(p int32, o int64, key, value []byte) *kgo.Record {
 		k := springLetter("o-dlt", p, key, value, "o", p, o, "x.Y", "no", "")

@@ -84,10 +84,7 @@ func (c *Conn) Import(ctx context.Context, r io.Reader, name, topic string) (*Im
 		}
 		k := &kgo.Record{Topic: topic, Partition: rec.Partition, Key: rec.Key, Value: rec.Value}
 		if int(rec.Partition) >= len(td.Partitions) || rec.Partition < 0 {
-			k.Partition = rec.Partition % int32(max(1, len(td.Partitions))) // #nosec G115 -- a number of partitions
-			if k.Partition < 0 {
-				k.Partition = 0
-			}
+			k.Partition = max(0, rec.Partition%int32(max(1, len(td.Partitions)))) // #nosec G115 -- a number of partitions
 			out.Remapped++
 		}
 		if rec.TimestampMS >= 0 {
@@ -160,7 +157,7 @@ func (c *Conn) Watch(ctx context.Context, d *Decoder, topics []string, do func(*
 				a.Class = dl.Exception.RootClass
 			}
 			if dl.TimestampIs == "death" {
-				a.DelayMS = ptr(max(0, now.UnixMilli()-rec.TimestampMS))
+				a.DelayMS = new(max(0, now.UnixMilli()-rec.TimestampMS))
 			}
 			if err := do(a); err != nil {
 				return err

@@ -3,7 +3,6 @@ package dlt
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -132,12 +131,6 @@ func TestTriageIsBounded(t *testing.T) {
 	if res.Stored != maxGroups+500 || len(res.Causes) != maxGroups+1 || len(res.Notes) != 1 {
 		t.Errorf("%d records, %d groups, notes %v", res.Stored, len(res.Causes), res.Notes)
 	}
-}
-
-func heapMB() float64 {
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return float64(m.Sys) / (1 << 20)
 }
 
 // BenchmarkInspect compares the triage of Spring dead letters with a bare consume of the same records.

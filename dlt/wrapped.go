@@ -41,7 +41,7 @@ func (d *Decoder) wrapped(out *DeadLetter, r *Record, i int, w wrapped, newest b
 		out.PayloadValue = &w.value
 	}
 	if w.lossy != "" {
-		out.Unrecoverable = ptr(w.lossy)
+		out.Unrecoverable = new(w.lossy)
 	}
 	if !newest {
 		out.EarlierDeath = &EarlierDeath{Dialect: row.name, DeathsInHeaders: 1, Origin: w.origin}
@@ -51,7 +51,7 @@ func (d *Decoder) wrapped(out *DeadLetter, r *Record, i int, w wrapped, newest b
 	out.Description, out.Attempts = w.description, w.attempts
 	out.DeathsInHeaders = 1
 	if row.failure != "" {
-		out.Failure = ptr(row.failure)
+		out.Failure = new(row.failure)
 	}
 	death := Death{Dialect: row.name, Origin: w.origin}
 	if e := w.exception; e != nil {
@@ -161,7 +161,7 @@ func decodeEmbedded(r *Record) (w wrapped, ok bool) {
 	}
 	o := &Origin{Topic: e.text("x-original-topic"), Offset: e.num("x-original-offset"), TimestampMS: e.num("x-original-timestamp")}
 	if p := e.num("x-original-partition"); p != nil && *p >= 0 && *p <= math.MaxInt32 {
-		o.Partition = ptr(int32(*p))
+		o.Partition = new(int32(*p))
 	}
 	w = wrapped{
 		origin: o, timestampType: e.text("x-original-timestamp-type"), embedded: e, value: bytes.Clone(b), hasValue: true,
@@ -244,7 +244,7 @@ func decodeUberKey(r *Record) (w wrapped, ok bool) {
 		key:    key, hasKey: true,
 	}
 	if retries > 0 && retries < 1<<20 {
-		w.attempts = ptr(int64(retries))
+		w.attempts = new(int64(retries))
 	}
 	return w, true
 }
@@ -255,7 +255,7 @@ func topicName(s string) bool {
 		return false
 	}
 	for _, c := range []byte(s) {
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '_' || c == '-') {
+		if kindOf(c) == other && c != '.' && c != '_' && c != '-' {
 			return false
 		}
 	}
@@ -306,7 +306,7 @@ func (a *avro) text() *string {
 	if !a.optional() {
 		return nil
 	}
-	return ptr(string(a.bytes()))
+	return new(string(a.bytes()))
 }
 
 // confluentBody strips the five bytes (zero and the schema's id) that a registry's serializer writes.
@@ -329,7 +329,7 @@ func decodeBakdataAvro(r *Record) (w wrapped, ok bool) {
 	o := &Origin{Topic: topic}
 	if a.optional() {
 		if n := a.long(); n >= 0 && n <= math.MaxInt32 {
-			o.Partition = ptr(int32(n))
+			o.Partition = new(int32(n))
 		} else {
 			a.bad = true
 		}
@@ -344,7 +344,7 @@ func decodeBakdataAvro(r *Record) (w wrapped, ok bool) {
 	description := string(a.bytes())
 	class, msg, trace := a.text(), a.text(), a.text()
 	if len(a.b) > 0 && a.optional() { // input_timestamp came later than the rest
-		o.TimestampMS = ptr(a.long())
+		o.TimestampMS = new(a.long())
 	}
 	if a.bad || len(a.b) > 0 || class == nil || !isClassName(*class) || topic != nil && !topicName(*topic) {
 		return w, false
@@ -385,7 +385,7 @@ func decodeKstreamplify(r *Record) (w wrapped, ok bool) {
 		return w, false
 	}
 	w = wrapped{
-		origin:    &Origin{Topic: &topic, Partition: ptr(int32(partition)), Offset: &offset},
+		origin:    &Origin{Topic: &topic, Partition: new(int32(partition)), Offset: &offset},
 		exception: &Exception{Message: cause}, description: context, value: value, hasValue: has,
 	}
 	if !has {
