@@ -371,7 +371,7 @@ func (p *pair) broken(v any) compat.Result {
 	seen := map[string]bool{}
 	base := maps.Clone(p.s.blocked)
 	report := func(v any, grade compat.Grade) bool {
-		v = p.smallest(v, grade)
+		v = p.smallest(v, grade, nil)
 		verr := p.refusal(v)
 		if verr == nil {
 			return false
@@ -379,8 +379,21 @@ func (p *pair) broken(v any) compat.Result {
 		if grade == compat.OpenContent && p.onlyDeclared(v) {
 			grade = compat.Direct
 		}
-		before := len(p.s.blocked)
-		c := m.name(heads(verr)[0])
+		// The first cause that has not been told.
+		var c change
+		fresh := false
+		for _, h := range heads(verr) {
+			if c = m.name(h); slices.ContainsFunc(c.blocked, func(b blockKey) bool { return !p.s.blocked[b] }) {
+				fresh = true
+				break
+			}
+		}
+		if !fresh && len(res.Findings) > 0 {
+			return false
+		}
+		if alone := p.aloneWitness(m, c, grade); alone != nil {
+			v, verr = alone, p.refusal(alone)
+		}
 		for _, b := range c.blocked {
 			p.block(b)
 		}
@@ -389,7 +402,7 @@ func (p *pair) broken(v any) compat.Result {
 			seen[id] = true
 			res.Findings = append(res.Findings, p.finding(c, v, verr, grade))
 		}
-		return len(p.s.blocked) > before
+		return fresh
 	}
 	for _, grade := range []compat.Grade{compat.Direct, compat.OpenContent} {
 		p.s.closed = grade == compat.Direct
@@ -410,13 +423,162 @@ func (p *pair) broken(v any) compat.Result {
 	return res
 }
 
+// aloneWitness looks for a message that the reader refuses for one cause only, so
+// that the explanation speaks of nothing else. It is nil where there is none.
+func (p *pair) aloneWitness(m *namer, c change, grade compat.Grade) any {
+	if c.node == nil || len(c.blocked) != 1 {
+		return nil
+	}
+	saved := p.s.blocked
+	defer func() {
+		p.s.blocked = saved
+		p.s.reset()
+	}()
+	forgiving := p.forgiving(c.node, c.blocked[0])
+	if forgiving == nil {
+		return nil
+	}
+	p.s.blocked = map[blockKey]bool{}
+	p.s.left = reportNodes
+	p.s.reset()
+	out := p.s.solve(append(p.question(), literal{forgiving, true}))
+	if out.a != satisfiable || !p.proves(out.value) {
+		return nil
+	}
+	v := p.smallest(out.value, grade, forgiving)
+	verr := p.refusal(v)
+	if verr == nil {
+		return nil
+	}
+	if again := m.name(heads(verr)[0]); again.rule != c.rule || again.reader != c.reader {
+		return nil
+	}
+	return v
+}
+
+// forgiving is the root of a copy of the reader that lacks one assertion.
+func (p *pair) forgiving(at *node, b blockKey) *node {
+	// Nodes that lead to the changed one are copied, all others are shared.
+	leads := map[*node]bool{at: true}
+	for changed := true; changed; {
+		changed = false
+		for _, n := range p.r.nodes {
+			if !leads[n] && slices.ContainsFunc(n.children(), func(c *node) bool { return leads[c] }) {
+				leads[n], changed = true, true
+			}
+		}
+	}
+	if !leads[p.r.root] {
+		return nil
+	}
+	copies := map[*node]*node{}
+	var dup func(*node) *node
+	list := func(in []*node) []*node {
+		var out []*node
+		for _, n := range in {
+			out = append(out, dup(n))
+		}
+		return out
+	}
+	dup = func(n *node) *node {
+		if n == nil || !leads[n] {
+			return n
+		}
+		if c, ok := copies[n]; ok {
+			return c
+		}
+		c := *n
+		copies[n] = &c
+		c.ref, c.not, c.cond, c.then, c.els = dup(n.ref), dup(n.not), dup(n.cond), dup(n.then), dup(n.els)
+		c.allOf, c.anyOf, c.oneOf, c.prefix = list(n.allOf), list(n.anyOf), list(n.oneOf), list(n.prefix)
+		c.additional, c.names, c.rest, c.contains = dup(n.additional), dup(n.names), dup(n.rest), dup(n.contains)
+		c.unevalProps, c.unevalItems = dup(n.unevalProps), dup(n.unevalItems)
+		if n.props != nil {
+			c.props = make(map[string]*node, len(n.props))
+			for name, x := range n.props {
+				c.props[name] = dup(x)
+			}
+		}
+		c.patternProps = slices.Clone(n.patternProps)
+		for i, pp := range c.patternProps {
+			c.patternProps[i].node = dup(pp.node)
+		}
+		c.depSchemas = slices.Clone(n.depSchemas)
+		for i, d := range c.depSchemas {
+			c.depSchemas[i].node = dup(d.node)
+		}
+		return &c
+	}
+	root := dup(p.r.root)
+	return root.drop(copies[at], b.keyword, b.name)
+}
+
+// drop removes one assertion of a node below (or at) root; nil if it cannot.
+func (n *node) drop(at *node, keyword, name string) *node {
+	if at == nil {
+		return nil
+	}
+	switch keyword {
+	case "type":
+		at.types, at.integer = 0, false
+	case "enum":
+		at.enum, at.enumKey, at.enumKeys = nil, nil, nil
+	case "const":
+		at.konst = nil
+	case "format":
+		at.format = nil
+	case "minimum":
+		at.min = nil
+	case "maximum":
+		at.max = nil
+	case "multipleOf":
+		at.multipleOf = nil
+	case "minLength":
+		at.minLen = nil
+	case "maxLength":
+		at.maxLen = nil
+	case "pattern":
+		at.pattern = nil
+	case "minItems":
+		at.minItems = nil
+	case "maxItems":
+		at.maxItems = nil
+	case "uniqueItems":
+		at.unique = false
+	case "contains":
+		at.contains = nil
+	case "minProperties":
+		at.minProps = nil
+	case "maxProperties":
+		at.maxProps = nil
+	case "required":
+		at.required = slices.DeleteFunc(slices.Clone(at.required), func(r string) bool { return r == name })
+	case "additionalProperties":
+		at.additional = nil
+	case "additionalItems":
+		at.rest = nil
+	case "propertyNames":
+		at.names = nil
+	default:
+		return nil
+	}
+	return n
+}
+
 // smallest shrinks a witness without changing what it shows: it still proves the
-// break by an assertion that has not been reported, and keeps its grade.
-func (p *pair) smallest(v any, grade compat.Grade) any {
+// break by an assertion that has not been reported, keeps its grade, and fits also,
+// where that is given.
+func (p *pair) smallest(v any, grade compat.Grade, also *node) any {
 	fast := true
 	keep := func(v any) bool {
 		if grade == compat.Direct && !p.onlyDeclared(v) {
 			return false
+		}
+		if also != nil {
+			e := evaluator{}
+			if e.holds(also, v) != yes {
+				return false
+			}
 		}
 		if fast {
 			w, r := evaluator{}, evaluator{blocked: p.s.blocked}

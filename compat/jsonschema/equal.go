@@ -90,12 +90,7 @@ func (n *node) localKey() string {
 	}
 	str("t", strconv.Itoa(int(n.types))+strconv.FormatBool(n.integer))
 	if n.enumKey != nil {
-		keys := make([]string, 0, len(n.enumKey))
-		for k := range n.enumKey {
-			keys = append(keys, k)
-		}
-		slices.Sort(keys)
-		str("enum", strings.Join(keys, "\x00"))
+		str("enum", n.enumID)
 	}
 	if n.konst != nil {
 		str("const", key(*n.konst))

@@ -18,10 +18,10 @@ func (s *solver) wanted(st *state, n *node) {
 		}
 	}
 	if n.konst != nil {
-		st.only([]any{*n.konst})
+		st.only([]any{*n.konst}, []string{key(*n.konst)})
 	}
 	if n.enumKey != nil {
-		st.only(n.enum)
+		st.only(n.enum, n.enumKeys)
 	}
 	want := func(m *node) { st.todo = append(st.todo, literal{m, true}) }
 	if n.ref != nil {
@@ -97,9 +97,9 @@ func (s *solver) wanted(st *state, n *node) {
 }
 
 // only restricts the state to listed values.
-func (st *state) only(vs []any) {
+func (st *state) only(vs []any, keys []string) {
 	if !st.isFinite || len(vs) < len(st.finite) {
-		st.finite = vs
+		st.finite, st.keys = vs, keys
 	}
 	st.isFinite = true
 }

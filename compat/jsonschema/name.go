@@ -21,6 +21,7 @@ type change struct {
 	writer  place
 	change  string // "old -> new"
 	blocked []blockKey
+	node    *node // the reader's node that refuses
 }
 
 // place is a pointer in one of a schema's documents.
@@ -154,7 +155,7 @@ func (m *namer) name(e *v6.ValidationError) change {
 		rn = m.p.r.root
 	}
 	nodes, declared, holder := beside(m.p.w.root, e.InstanceLocation)
-	c := change{reader: rn.place()}
+	c := change{reader: rn.place(), node: rn}
 	if wn := counterpart(nodes, rn); wn != nil {
 		c.writer = wn.place()
 	} else if h := counterpart(holder, rn); h != nil {

@@ -1,6 +1,7 @@
 package jsonschema
 
 import (
+	"crypto/sha256"
 	"maps"
 	"math/big"
 	"slices"
@@ -60,7 +61,12 @@ type node struct {
 	integer bool  // number only as integer
 	enum    []any
 	enumKey map[string]struct{}
-	konst   *any
+	// enumKeys are the keys of enum in its order, enumID is equal for equal sets, and
+	// enumOnly says that the node asserts nothing else.
+	enumKeys []string
+	enumID   string
+	enumOnly bool
+	konst    *any
 
 	not, cond, then, els *node
 	allOf, anyOf, oneOf  []*node
@@ -178,10 +184,7 @@ func (s *schema) convert(root *v6.Schema) *compiled {
 		n.setTypes(sch)
 		if sch.Enum != nil {
 			n.enum = sch.Enum.Values
-			n.enumKey = make(map[string]struct{}, len(n.enum))
-			for _, v := range n.enum {
-				n.enumKey[key(v)] = struct{}{}
-			}
+			n.setEnum()
 		}
 		n.konst = sch.Const
 		n.not, n.cond, n.then, n.els = conv(sch.Not), conv(sch.If), conv(sch.Then), conv(sch.Else)
@@ -255,8 +258,30 @@ func (s *schema) convert(root *v6.Schema) *compiled {
 		n.minItems, n.maxItems, n.unique = sch.MinItems, sch.MaxItems, sch.UniqueItems
 		n.unevalProps, n.unevalItems = conv(sch.UnevaluatedProperties), conv(sch.UnevaluatedItems)
 		n.defaultValue, n.examples = sch.Default, sch.Examples
+		if n.enumKey != nil {
+			bare := *n
+			bare.enum, bare.enumKey = nil, nil
+			n.enumOnly = bare.isEmpty()
+		}
 	}
 	return c
+}
+
+// setEnum prepares an enum for look-ups; it can hold a million values.
+func (n *node) setEnum() {
+	n.enumKey = make(map[string]struct{}, len(n.enum))
+	n.enumKeys = make([]string, 0, len(n.enum))
+	for _, v := range n.enum {
+		k := key(v)
+		n.enumKey[k] = struct{}{}
+		n.enumKeys = append(n.enumKeys, k)
+	}
+	h := sha256.New()
+	for _, k := range slices.Compact(slices.Sorted(slices.Values(n.enumKeys))) {
+		h.Write([]byte(k))
+		h.Write([]byte{0})
+	}
+	n.enumID = string(h.Sum(nil))
 }
 
 func (n *node) setTypes(sch *v6.Schema) {

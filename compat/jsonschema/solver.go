@@ -264,6 +264,7 @@ type state struct {
 	conflict bool
 	approx   string // constraints were left out: a candidate may fail
 	finite   []any  // values of a wanted enum or const
+	keys     []string
 	isFinite bool
 
 	// numbers
@@ -602,16 +603,27 @@ func (st *state) choose(alts []alternative) {
 // finite settles a state with a wanted enum or const by trying every value.
 func (s *solver) finite(st *state) outcome {
 	out := outcome{a: unsatisfiable}
-	values := st.finite
-	for i, v := range values {
+	lits := slices.Concat(st.lits, st.todo)
+	tried := 0
+values:
+	for i, v := range st.finite {
 		if typeOf(v) != st.t {
 			continue
 		}
-		if i%16 == 0 && !s.spend() {
+		// Enums can be huge; most values are settled by a look-up.
+		for _, l := range lits {
+			if l.n.enumKey == nil || (!l.want && (!l.n.enumOnly || s.isBlocked(l.n, "enum", ""))) {
+				continue
+			}
+			if _, in := l.n.enumKey[st.keys[i]]; in != l.want {
+				continue values
+			}
+		}
+		if tried++; tried%16 == 0 && !s.spend() {
 			return outcome{a: unknown, reason: s.reason}
 		}
 		fits := yes
-		for _, l := range slices.Concat(st.lits, st.todo) {
+		for _, l := range lits {
 			e := evaluator{}
 			if !l.want {
 				e.blocked = s.blocked
@@ -732,10 +744,8 @@ func (s *solver) enumOf(vs ...any) *node {
 	if n, ok := s.values[k]; ok {
 		return n
 	}
-	n := &node{enum: vs, enumKey: make(map[string]struct{}, len(vs))}
-	for _, v := range vs {
-		n.enumKey[key(v)] = struct{}{}
-	}
+	n := &node{enum: vs, enumOnly: true}
+	n.setEnum()
 	s.values[k] = n
 	return n
 }

@@ -1,0 +1,440 @@
+package jsonschema
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/weirhq/weir/compat"
+	"github.com/weirhq/weir/finding"
+)
+
+func check(t testing.TB, old, new string, dir compat.Direction, o compat.Options) compat.Result {
+	t.Helper()
+	res, err := New().Check(t.Context(), parse(t, "old.json", []byte(old)), parse(t, "new.json", []byte(new)), dir, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+func TestBadInput(t *testing.T) {
+	deep := strings.Repeat(`{"properties":{"a":`, 10_000) + `{}` + strings.Repeat(`}}`, 10_000)
+	levels := func(n int) string { return strings.Repeat(`{"items":`, n) + `{}` + strings.Repeat(`}`, n) }
+	for name, c := range map[string]struct {
+		text string
+		at   string // where the error points
+		says string
+	}{
+		"empty":                  {``, "s.json:1:1", "the text is empty"},
+		"not JSON":               {"{\n  \"type\": string\n}", "s.json:2:11", "invalid character 's'"},
+		"text behind the end":    {`{} {}`, "s.json:1:", "text after the end"},
+		"no schema":              {`[1]`, "s.json:1:1", "want an object or a boolean, got array"},
+		"10,000 levels":          {deep, "s.json:1:", "nested deeper than 1000 levels"},
+		"201 levels":             {levels(201), "s.json:1:", "nested deeper than 200 levels"},
+		"bad keyword":            {"{\n\"properties\": {\n\"a\": {\"type\": \"strin\"}}}", "s.json:3:7", "/properties/a/type"},
+		"unknown draft":          {`{"$schema": "http://json-schema.org/draft-02/schema#"}`, "s.json:1:2", "unknown draft"},
+		"missing local target":   {"{\n\"$ref\": \"#/definitions/gone\"}", "s.json:2:1", `reference "#/definitions/gone" points to nothing`},
+		"missing anchor":         {"{\n\"$ref\": \"#gone\"}", "s.json:2:1", `"#gone" points to no anchor`},
+		"reference without load": {"{\"items\":\n{\"$ref\": \"other.json#/a\"}}", "s.json:2:2", `reference "other.json#/a" cannot be resolved`},
+		"remote reference":       {`{"$ref": "https://example.com/a.json"}`, "s.json:1:2", `reference "https://example.com/a.json" cannot be resolved`},
+		"broken pattern":         {"{\n\"pattern\": \"(\"}", "s.json:2:1", `pattern`},
+		"exponent":               {`{"maximum": 1e999999999}`, "s.json:1:2", "exponent beyond"},
+		"not UTF-8":              {"{\"title\": \"\xff\"}", "s.json:1:1", "not UTF-8"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			start := time.Now()
+			_, err := New().Parse(t.Context(), compat.Schema{Name: "s.json", Text: []byte(c.text)})
+			se, ok := errors.AsType[*compat.SchemaError](err)
+			if !ok {
+				t.Fatalf("got %v, want a SchemaError", err)
+			}
+			if !strings.HasPrefix(se.Error(), c.at) || !strings.Contains(se.Error(), c.says) {
+				t.Errorf("got %q, want it at %s and saying %q", se, c.at, c.says)
+			}
+			if d := time.Since(start); d > 2*time.Second {
+				t.Errorf("took %v", d)
+			}
+		})
+	}
+	if _, err := New().Parse(t.Context(), compat.Schema{Name: "s.json", Text: []byte(levels(199))}); err != nil {
+		t.Errorf("199 levels: %v", err)
+	}
+}
+
+func TestReferencesStayOnTheirSide(t *testing.T) {
+	side := func(common string) compat.Schema {
+		return compat.Schema{
+			Name: "dir/order.json", Text: []byte(`{"properties":{"a":{"$ref":"common.json#/definitions/x"}}}`),
+			Load: func(_ context.Context, ref, from string) ([]byte, string, error) {
+				if ref != "common.json" || from != "dir/order.json" {
+					return nil, "", fmt.Errorf("asked for %q from %q", ref, from)
+				}
+				return []byte(common), "dir/common.json", nil
+			},
+		}
+	}
+	c := New()
+	old, err := c.Parse(t.Context(), side(`{"definitions":{"x":{"type":"string"}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	new, err := c.Parse(t.Context(), side("{\"definitions\":\n{\"x\":{\"type\":\"number\"}}}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if old.Canonical() == new.Canonical() {
+		t.Error("the referenced document does not count in the canonical form")
+	}
+	res, err := c.Check(t.Context(), old, new, compat.Backward, compat.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.Verdict != compat.ProvenBreak {
+		t.Fatalf("got %+v", res)
+	}
+	want := finding.Position{File: "dir/common.json", Line: 2, Column: 7}
+	if got := res.Findings[0].NewAt; got != want {
+		t.Errorf("position %v, want %v", got, want)
+	}
+	_, err = c.Parse(t.Context(), side("{\n\"definitions\": x"))
+	if err == nil || !strings.Contains(err.Error(), "dir/common.json:2:") {
+		t.Errorf("a broken referenced document: %v", err)
+	}
+}
+
+func TestHugeEnum(t *testing.T) {
+	var old, new strings.Builder
+	old.WriteString(`{"enum":[`)
+	for i := range 700_000 {
+		if i > 0 {
+			old.WriteByte(',')
+		}
+		fmt.Fprintf(&old, `"value-%07d"`, i)
+	}
+	new.WriteString(old.String())
+	old.WriteString(`]}`)
+	new.WriteString(`,"more"]}`)
+	if old.Len() < 10<<20 {
+		t.Fatalf("only %d bytes", old.Len())
+	}
+	a, b := parse(t, "old.json", []byte(old.String())), parse(t, "new.json", []byte(new.String()))
+	for dir, want := range map[compat.Direction]compat.Verdict{compat.Backward: compat.ProvenCompatible, compat.Forward: compat.ProvenBreak} {
+		res, err := New().Check(t.Context(), a, b, dir, compat.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.Verdict != want {
+			t.Errorf("%s: got %s (%+v), want %s", dir, res.Verdict, res.Findings, want)
+		}
+	}
+}
+
+func TestPatternsNoAutomatonUnderstands(t *testing.T) {
+	for _, c := range []struct {
+		name, old, new string
+		want           compat.Verdict
+	}{
+		{"look-ahead added, found by hand-picked strings", `{"type":"string"}`, `{"type":"string","pattern":"^(?=.*[A-Z]).+$"}`, compat.ProvenBreak},
+		{"same look-ahead", `{"pattern":"^(?!x)a","title":"a"}`, `{"pattern":"^(?!x)a","minLength":1}`, compat.Unproven},
+		{"look-ahead kept, bound dropped", `{"pattern":"^(?!x)a","minLength":3}`, `{"pattern":"^(?!x)a"}`, compat.ProvenCompatible},
+		{"look-ahead dropped", `{"pattern":"^(?!x)a"}`, `{"type":["string","number","object","array","boolean","null"]}`, compat.ProvenCompatible},
+		{"catastrophic on both sides", `{"type":"string","pattern":"^(a+)+$"}`, `{"type":"string","pattern":"^(a|a)*$"}`, compat.ProvenCompatible},
+		{"catastrophic and narrowed", `{"type":"string","pattern":"^(a|aa)+$"}`, `{"type":"string","pattern":"^(a|aa)+$","maxLength":40}`, compat.ProvenBreak},
+		{"back-reference", `{"type":"string","pattern":"^(.)\\1$"}`, `{"type":"string","pattern":"^(.)\\1$","maxLength":1}`, compat.ProvenBreak},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			start := time.Now()
+			res := check(t, c.old, c.new, compat.Backward, compat.Options{})
+			if res.Verdict != c.want {
+				t.Errorf("got %s, want %s: %+v", res.Verdict, c.want, res.Findings)
+			}
+			if d := time.Since(start); d > 5*time.Second {
+				t.Errorf("took %v", d)
+			}
+			for _, f := range res.Findings {
+				if f.Proof == compat.Unproven && f.Reason == "" {
+					t.Error("unproven without a reason")
+				}
+			}
+		})
+	}
+}
+
+func TestVerdicts(t *testing.T) {
+	const d19, d20 = `"$schema":"https://json-schema.org/draft/2019-09/schema",`, `"$schema":"https://json-schema.org/draft/2020-12/schema",`
+	const d4 = `"$schema":"http://json-schema.org/draft-04/schema#",`
+	for _, c := range []struct {
+		name, old, new string
+		want           compat.Verdict
+	}{
+		{"draft-4 bound spelt anew", `{` + d4 + `"maximum":5,"exclusiveMaximum":true}`, `{"exclusiveMaximum":5}`, compat.ProvenCompatible},
+		{"tuple spelt anew", `{"items":[{"type":"string"}],"additionalItems":{"type":"number"}}`, `{` + d20 + `"prefixItems":[{"type":"string"}],"items":{"type":"number"}}`, compat.ProvenCompatible},
+		{"dependencies split", `{"dependencies":{"a":["b"]}}`, `{` + d19 + `"dependentRequired":{"a":["b"]}}`, compat.ProvenCompatible},
+		{"$ref siblings count since 2019-09", `{"$ref":"#/definitions/s","maxLength":3,"definitions":{"s":{"type":"string"}}}`, `{` + d20 + `"$ref":"#/$defs/s","maxLength":3,"$defs":{"s":{"type":"string"}}}`, compat.ProvenBreak},
+		{"unevaluated as additional", `{"properties":{"a":{}},"additionalProperties":false}`, `{` + d20 + `"allOf":[{"properties":{"a":{}}}],"unevaluatedProperties":false}`, compat.ProvenCompatible},
+		{"unevaluated closes", `{"properties":{"a":{}}}`, `{` + d20 + `"allOf":[{"properties":{"a":{}}}],"unevaluatedProperties":false}`, compat.ProvenBreak},
+		{"unevaluated beside anyOf, open", `{"properties":{"a":{},"b":{}}}`, `{` + d20 + `"anyOf":[{"properties":{"a":{}},"required":["a"]},{"properties":{"b":{}}}],"unevaluatedProperties":false}`, compat.ProvenBreak},
+		{"unevaluated beside anyOf", `{"properties":{"a":{},"b":{}},"additionalProperties":false}`, `{` + d20 + `"anyOf":[{"properties":{"a":{}},"required":["a"]},{"properties":{"b":{}}}],"unevaluatedProperties":false}`, compat.Unproven},
+		{"minContains 0", `{"type":"array"}`, `{` + d20 + `"contains":{"type":"string"},"minContains":0}`, compat.ProvenCompatible},
+		{"recursive list", `{"$ref":"#/definitions/l","definitions":{"l":{"type":"object","properties":{"next":{"$ref":"#/definitions/l"},"v":{"type":"integer"}},"additionalProperties":false}}}`,
+			`{"type":"object","properties":{"next":{"$ref":"#"},"v":{"type":"number"}},"additionalProperties":false}`, compat.ProvenCompatible},
+		{"recursive list broken deep inside", `{"$ref":"#/definitions/l","definitions":{"l":{"type":"object","properties":{"next":{"$ref":"#/definitions/l"},"v":{"type":"number"}},"additionalProperties":false}}}`,
+			`{"type":"object","properties":{"next":{"properties":{"v":{"type":"integer"}}},"v":{"type":"number"}}}`, compat.ProvenBreak},
+		{"pattern weaker", `{"type":"string","pattern":"^[a-f0-9]{8}$"}`, `{"type":"string","pattern":"^\\w+$"}`, compat.ProvenCompatible},
+		{"oneOf with tags", `{"oneOf":[{"properties":{"k":{"const":"a"}},"required":["k"]},{"properties":{"k":{"const":"b"}},"required":["k"]}]}`,
+			`{"oneOf":[{"properties":{"k":{"const":"b"}},"required":["k"]},{"properties":{"k":{"const":"c"}},"required":["k"]},{"properties":{"k":{"const":"a"}},"required":["k"]}]}`, compat.ProvenCompatible},
+		{"type in place of properties", `{"properties":{"a":{"type":"string"}}}`, `{"type":"object","properties":{"a":{"type":"string"}}}`, compat.ProvenBreak},
+		{"format is an annotation", `{"type":"string"}`, `{"type":"string","format":"date"}`, compat.ProvenCompatible},
+		{"a property called format", `{"properties":{"format":{"type":"string"}}}`, `{"properties":{"format":{"type":"number"}}}`, compat.ProvenBreak},
+		{"the same reference twice", `{"properties":{"a":{"$ref":"#/definitions/x"},"b":{"$ref":"#/definitions/x"}},"definitions":{"x":{"type":"string","maxLength":5}}}`,
+			`{"properties":{"a":{"$ref":"#/definitions/x"},"b":{"$ref":"#/definitions/x"}},"definitions":{"x":{"type":"string","maxLength":6}}}`, compat.ProvenCompatible},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if res := check(t, c.old, c.new, compat.Backward, compat.Options{}); res.Verdict != c.want {
+				t.Errorf("got %s, want %s: %+v", res.Verdict, c.want, res.Findings)
+			}
+		})
+	}
+}
+
+func TestDynamicReferenceIsNotGuessed(t *testing.T) {
+	const tree = `{"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://example.com/%s","$dynamicAnchor":"node","type":"object","properties":{"%s":{"$dynamicRef":"#node"}}}`
+	res := check(t, fmt.Sprintf(tree, "a", "kids"), fmt.Sprintf(tree, "b", "kids"), compat.Backward, compat.Options{})
+	if res.Verdict == compat.ProvenBreak {
+		t.Errorf("got %+v", res)
+	}
+	if res.Verdict == compat.Unproven && res.Findings[0].Rule != "json/dynamic-ref-not-analysed" {
+		t.Errorf("got %+v", res.Findings)
+	}
+}
+
+func TestFindings(t *testing.T) {
+	for _, c := range []struct {
+		name, old, new string
+		dir            compat.Direction
+		rule           string
+		grade          compat.Grade
+		witness        string
+		oldPtr, newPtr string
+	}{
+		{"required added", `{"properties":{"a":{"type":"string"}}}`, `{"properties":{"a":{"type":"string"}},"required":["a"]}`, compat.Backward,
+			"json/required-attribute-added", compat.Direct, `{}`, "/properties/a", "/required"},
+		{"required removed", `{"properties":{"a":{}},"required":["a"]}`, `{"properties":{"a":{}}}`, compat.Forward,
+			"json/required-attribute-removed", compat.Direct, `{}`, "/required", "/properties/a"},
+		{"open addition", `{"type":"object","properties":{}}`, `{"type":"object","properties":{"a":{"type":"string"}}}`, compat.Backward,
+			"json/optional-property-added-to-open-content-model", compat.OpenContent, `{"a":0}`, "", "/properties/a"},
+		{"open removal", `{"type":"object","properties":{"a":{"type":"string"}}}`, `{"type":"object"}`, compat.Forward,
+			"json/property-removed-from-open-content-model", compat.OpenContent, `{"a":0}`, "/properties/a", ""},
+		{"closed removal", `{"properties":{"a":{}},"additionalProperties":false}`, `{"properties":{},"additionalProperties":false}`, compat.Backward,
+			"json/property-removed-from-closed-content-model", compat.Direct, `{"a":0}`, "/properties/a", "/additionalProperties"},
+		{"closed", `{}`, `{"additionalProperties":false}`, compat.Backward,
+			"json/additional-properties-removed", compat.OpenContent, `{"a":0}`, "", "/additionalProperties"},
+		{"enum narrowed", `{"properties":{"s":{"enum":["a","b"]}}}`, `{"properties":{"s":{"enum":["a"]}}}`, compat.Backward,
+			"json/enum-array-narrowed", compat.Direct, `{"s":"b"}`, "/properties/s/enum", "/properties/s/enum"},
+		{"enum extended", `{"properties":{"s":{"enum":["a"]}}}`, `{"properties":{"s":{"enum":["a","b"]}}}`, compat.Forward,
+			"json/enum-array-extended", compat.Direct, `{"s":"b"}`, "/properties/s/enum", "/properties/s/enum"},
+		{"one-of overlap", `{"oneOf":[{"type":"string"},{"type":"null"}]}`, `{"oneOf":[{"type":"string"},{"type":"null"},{"maxLength":5}]}`, compat.Backward,
+			"json/one-of-overlap", compat.Direct, `""`, "/oneOf", "/oneOf"},
+		{"maximum", `{"properties":{"n":{"maximum":10}}}`, `{"properties":{"n":{"maximum":9}}}`, compat.Backward,
+			"json/maximum-decreased", compat.Direct, `{"n":10}`, "/properties/n/maximum", "/properties/n/maximum"},
+		{"unique", `{"type":"array"}`, `{"type":"array","uniqueItems":true}`, compat.Backward,
+			"json/unique-items-added", compat.Direct, `[0,0]`, "", "/uniqueItems"},
+		{"below a reference", `{"$ref":"#/definitions/a","definitions":{"a":{"maxLength":5}}}`, `{"$ref":"#/definitions/a","definitions":{"a":{"maxLength":4}}}`, compat.Backward,
+			"json/max-length-decreased", compat.Direct, `"aaaaa"`, "/definitions/a/maxLength", "/definitions/a/maxLength"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			res := check(t, c.old, c.new, c.dir, compat.Options{})
+			if res.Verdict != compat.ProvenBreak || len(res.Findings) != 1 {
+				t.Fatalf("got %+v", res)
+			}
+			f := res.Findings[0]
+			if f.Rule != c.rule || f.Grade != c.grade || string(f.Witness.JSON) != c.witness || f.OldPointer != c.oldPtr || f.NewPointer != c.newPtr {
+				t.Errorf("got %s %s %s [%s|%s], want %s %s %s [%s|%s]", f.Rule, f.Grade, f.Witness.JSON, f.OldPointer, f.NewPointer, c.rule, c.grade, c.witness, c.oldPtr, c.newPtr)
+			}
+			if want := finding.Error; c.grade == compat.Direct && f.Severity != want || c.grade == compat.OpenContent && f.Severity != finding.Warning {
+				t.Errorf("severity %v", f.Severity)
+			}
+			if f.Message == "" || f.Witness.Explanation == "" || f.Suggestion == "" || f.Change == "" || f.NewAt.Line == 0 {
+				t.Errorf("incomplete: %+v", f)
+			}
+		})
+	}
+}
+
+// Every cause of a break is told, each with a witness of its own, and a break that
+// needs an undeclared name does not hide behind one that does not.
+func TestAllCauses(t *testing.T) {
+	old := `{"type":"object","properties":{"a":{"type":"string"},"b":{"type":"integer"},"c":{"type":"object","properties":{"d":{"enum":["x","y"]}}}}}`
+	new := `{"type":"object","properties":{"a":{"type":"number"},"b":{"type":"integer","minimum":0},"c":{"type":"object","properties":{"d":{"enum":["x"]},"e":{"type":"string"}}}},"required":["a"]}`
+	res := check(t, old, new, compat.Backward, compat.Options{})
+	var got []string
+	for _, f := range res.Findings {
+		got = append(got, f.Rule+" "+string(f.Witness.JSON)+" "+string(f.Grade))
+	}
+	slices.Sort(got)
+	want := []string{
+		`json/enum-array-narrowed {"c":{"d":"y"}} direct`,
+		`json/minimum-added {"b":-1} direct`,
+		`json/optional-property-added-to-open-content-model {"c":{"e":0}} open-content`,
+		`json/required-attribute-added {} direct`,
+		`json/type-changed {"a":""} direct`,
+	}
+	for _, w := range want {
+		rule, _, _ := strings.Cut(w, " ")
+		if !slices.ContainsFunc(got, func(g string) bool { return strings.HasPrefix(g, rule+" ") }) {
+			t.Errorf("missing %s in %v", w, got)
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("got %d findings, want %d: %v", len(got), len(want), got)
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	old := `{"properties":{"a":{"type":"string"}}}`
+	new := `{"properties":{"a":{"type":"string","default":"x"}},"required":["a"]}`
+	if res := check(t, old, new, compat.Backward, compat.Options{}); res.Verdict != compat.ProvenBreak || res.Findings[0].Rule != "json/required-attribute-with-default-added" {
+		t.Errorf("ignored defaults: %+v", res)
+	}
+	res := check(t, old, new, compat.Backward, compat.Options{ApplyDefaults: true})
+	if res.Verdict != compat.ProvenCompatible || len(res.Findings) != 1 || res.Findings[0].Rule != "json/needs-defaults" {
+		t.Errorf("applied defaults: %+v", res)
+	}
+	invalid := `{"properties":{"a":{"type":"string","default":1}},"required":["a"]}`
+	if res := check(t, old, invalid, compat.Backward, compat.Options{ApplyDefaults: true}); res.Verdict != compat.ProvenBreak {
+		t.Errorf("an invalid default repairs nothing: %+v", res)
+	}
+}
+
+func TestFormatAsserted(t *testing.T) {
+	res := check(t, `{"type":"string"}`, `{"type":"string","format":"date"}`, compat.Backward, compat.Options{AssertFormat: true})
+	if res.Verdict != compat.ProvenBreak || res.Findings[0].Rule != "json/format-changed" {
+		t.Errorf("got %+v", res)
+	}
+	res = check(t, `{"type":"string","format":"date","maxLength":10}`, `{"type":"string","format":"date"}`, compat.Backward, compat.Options{AssertFormat: true})
+	if res.Verdict != compat.ProvenCompatible {
+		t.Errorf("got %+v", res)
+	}
+}
+
+func TestAdditive(t *testing.T) {
+	res := check(t, `{"properties":{"a":{},"b":{"enum":[1,2]}}}`, `{"properties":{"b":{"enum":[1]}}}`, compat.Forward, compat.Options{Additive: true})
+	var got []string
+	for _, f := range res.Findings {
+		got = append(got, f.Rule+" "+f.OldPointer)
+	}
+	want := []string{"compat/removed /properties/a", "compat/removed /properties/b/enum"}
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestUnsatisfiableWriterIsSaid(t *testing.T) {
+	res := check(t, `{"type":"string","minLength":2,"maxLength":1}`, `{"type":"number"}`, compat.Backward, compat.Options{})
+	if res.Verdict != compat.ProvenCompatible || len(res.Findings) != 1 || res.Findings[0].Rule != "json/unsatisfiable" {
+		t.Errorf("got %+v", res)
+	}
+}
+
+func TestCanonical(t *testing.T) {
+	a := parse(t, "a", []byte(`{"type":"object","title":"x","properties":{"title":{"maximum":1.0},"b":{}}}`))
+	b := parse(t, "b", []byte("{ \"properties\": {\"b\":{},\"title\":{\"maximum\":1}},\n\"type\":\"object\",\"description\":\"y\"}"))
+	c := parse(t, "c", []byte(`{"type":"object","properties":{"b":{}}}`))
+	if a.Canonical() != b.Canonical() || a.Canonical() == c.Canonical() {
+		t.Errorf("%s\n%s\n%s", a.Canonical(), b.Canonical(), c.Canonical())
+	}
+}
+
+func TestRulesCoverWhatIsReported(t *testing.T) {
+	known := map[string]bool{"compat/removed": true}
+	for _, r := range New().Rules() {
+		if known[r.ID] {
+			t.Errorf("%s twice", r.ID)
+		}
+		if r.Purpose == "" || !strings.HasSuffix(r.Purpose, ".") {
+			t.Errorf("%s: purpose %q", r.ID, r.Purpose)
+		}
+		known[r.ID] = true
+	}
+	for seed := range 600 {
+		m := newMaker(uint64(seed)) //nolint:gosec // small
+		o := m.schema(3)
+		n := m.mutate(o, 3)
+		c := New()
+		a, err := c.Parse(t.Context(), compat.Schema{Name: "a", Text: m.root(o, true)})
+		if err != nil {
+			continue
+		}
+		b, err := c.Parse(t.Context(), compat.Schema{Name: "b", Text: m.root(n, true)})
+		if err != nil {
+			continue
+		}
+		for _, dir := range []compat.Direction{compat.Backward, compat.Forward} {
+			res, err := c.Check(t.Context(), a, b, dir, compat.Options{Additive: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range res.Findings {
+				if !known[f.Rule] {
+					t.Errorf("%s is not in Rules()", f.Rule)
+					known[f.Rule] = true
+				}
+			}
+		}
+	}
+}
+
+// The order of keys changes neither verdict nor findings: documents are read into
+// maps, and a second run walks them in another order.
+func TestDeterministic(t *testing.T) {
+	for seed := range 150 {
+		m := newMaker(uint64(seed)) //nolint:gosec // small
+		o := m.schema(3)
+		n := m.mutate(o, 3)
+		var first string
+		for range 3 {
+			res := compat.Result{}
+			a, err := New().Parse(t.Context(), compat.Schema{Name: "a", Text: m.root(o, true)})
+			if err == nil {
+				var b compat.Parsed
+				if b, err = New().Parse(t.Context(), compat.Schema{Name: "b", Text: m.root(n, true)}); err == nil {
+					res, err = New().Check(t.Context(), a, b, compat.Backward, compat.Options{})
+				}
+			}
+			out, _ := json.Marshal(res)
+			s := string(out) + fmt.Sprint(err)
+			if first == "" {
+				first = s
+			} else if s != first {
+				t.Fatalf("seed %d:\n%s\n%s", seed, first, s)
+			}
+		}
+	}
+}
+
+func TestChecksRunConcurrently(t *testing.T) {
+	a := parse(t, "a", []byte(`{"properties":{"a":{"pattern":"^a+$"},"b":{"enum":[1,2,3]}}}`))
+	b := parse(t, "b", []byte(`{"properties":{"a":{"pattern":"^a+$"},"b":{"enum":[1,2]}}}`))
+	done := make(chan compat.Verdict)
+	for range 8 {
+		go func() {
+			res, err := New().Check(t.Context(), a, b, compat.Backward, compat.Options{})
+			if err != nil {
+				t.Error(err)
+			}
+			done <- res.Verdict
+		}()
+	}
+	for range 8 {
+		if v := <-done; v != compat.ProvenBreak {
+			t.Errorf("got %s", v)
+		}
+	}
+}
