@@ -559,7 +559,7 @@ func (s *solver) take(st *state, a alternative) {
 
 // expand works off the literals that need no choice.
 func (s *solver) expand(st *state) {
-	for len(st.todo) > 0 && !st.conflict {
+	for len(st.todo) > 0 && !st.conflict && !st.isFinite { // a finite set is settled value by value
 		l := st.todo[0]
 		st.todo = st.todo[1:]
 		l.n = s.node(l.n)
