@@ -21,10 +21,13 @@ import (
 const pairDeadline = 200 * time.Millisecond
 
 // maxFindings bounds how many causes of one break are told apart, reportNodes the
-// steps spent on finding the next one.
+// steps spent on finding the next one, reportPool and shrinkPool those spent on all.
+// No clock is involved: equal input gives equal findings.
 const (
 	maxFindings = 25
 	reportNodes = 3000
+	reportPool  = 20_000
+	shrinkPool  = 1500
 )
 
 // pair is one direction: everything the writer accepts, the reader has to accept.
@@ -34,6 +37,8 @@ type pair struct {
 	dir            compat.Direction
 	o              compat.Options
 	s              *solver
+	pool           int // solver steps left for telling causes apart
+	shrinks        int // evaluations left for making witnesses smaller
 }
 
 // Check implements [compat.Checker].
@@ -57,7 +62,7 @@ func (c *Checker) Check(ctx context.Context, old, new compat.Parsed, dir compat.
 	}
 	limited, cancel := context.WithTimeout(ctx, pairDeadline)
 	defer cancel()
-	res := p.check(limited)
+	res := p.check(ctx, limited)
 	if err := ctx.Err(); err != nil {
 		return compat.Result{}, fmt.Errorf("compare schemas: %w", err)
 	}
@@ -80,6 +85,7 @@ func (p *pair) newSolver(ctx context.Context, nodes int) *solver {
 	s.hints = p.hints()
 	s.writer = map[*node]bool{}
 	for _, n := range p.w.nodes {
+		s.writer[n] = true
 		s.writer[s.node(n)] = true
 	}
 	s.blocked = map[blockKey]bool{}
@@ -89,10 +95,11 @@ func (p *pair) newSolver(ctx context.Context, nodes int) *solver {
 
 func (p *pair) question() []literal { return []literal{{p.w.root, true}, {p.r.root, false}} }
 
-func (p *pair) check(ctx context.Context) compat.Result {
+func (p *pair) check(ctx, limited context.Context) compat.Result {
 	before := p.timeouts()
-	p.s = p.newSolver(ctx, defaultBudget.nodes)
+	p.s = p.newSolver(limited, defaultBudget.nodes)
 	filled := p.o.ApplyDefaults && p.assumeDefaults()
+	p.s.separate = filled
 	out := p.s.solve(p.question())
 	if out.a == unsatisfiable {
 		if p.timeouts() != before {
@@ -108,7 +115,7 @@ func (p *pair) check(ctx context.Context) compat.Result {
 		v, ok = p.blind(ctx, out)
 	}
 	if ok {
-		return p.broken(v)
+		return p.broken(ctx, v)
 	}
 	if p.timeouts() != before {
 		return p.unproven("a pattern ran out of time")
@@ -154,24 +161,13 @@ func (p *pair) assumeDefaults() bool {
 			}
 			e := evaluator{}
 			if e.holds(c, *c.defaultValue) == yes {
-				p.block(blockKey{p.s.node(n), "required", name})
+				p.s.blocked[blockKey{n, "required", name}] = true
 				did = true
 			}
 		}
 	}
 	p.s.reset()
 	return did
-}
-
-// block makes an assertion of the reader count as met, at every node that says the
-// same.
-func (p *pair) block(b blockKey) {
-	p.s.blocked[b] = true
-	for _, n := range p.r.nodes {
-		if p.s.node(n) == b.n {
-			p.s.blocked[blockKey{n, b.keyword, b.name}] = true
-		}
-	}
 }
 
 // fill puts the reader's defaults into a copy of v.
@@ -365,9 +361,11 @@ func (p *pair) unproven(reason string) compat.Result {
 // broken lists the causes of a break, each with a witness of its own: first those
 // that need only names the writer declares, then those that need others. v proves
 // that there is at least one.
-func (p *pair) broken(v any) compat.Result {
+func (p *pair) broken(ctx context.Context, v any) compat.Result {
 	res := compat.Result{Verdict: compat.ProvenBreak}
 	m := newNamer(p)
+	p.s.ctx, p.s.separate = ctx, true
+	p.pool, p.shrinks = reportPool, shrinkPool
 	seen := map[string]bool{}
 	base := maps.Clone(p.s.blocked)
 	report := func(v any, grade compat.Grade) bool {
@@ -395,7 +393,7 @@ func (p *pair) broken(v any) compat.Result {
 			v, verr = alone, p.refusal(alone)
 		}
 		for _, b := range c.blocked {
-			p.block(b)
+			p.s.blocked[b] = true
 		}
 		id := c.rule + " " + c.reader.pointer + " " + c.writer.pointer + " " + c.change
 		if !seen[id] {
@@ -407,9 +405,7 @@ func (p *pair) broken(v any) compat.Result {
 	for _, grade := range []compat.Grade{compat.Direct, compat.OpenContent} {
 		p.s.closed = grade == compat.Direct
 		for len(res.Findings) < maxFindings {
-			p.s.left = reportNodes
-			p.s.reset()
-			out := p.s.solve(p.question())
+			out := p.pooled(p.question())
 			if (out.a != satisfiable && !out.candidate) || !p.proves(out.value) || !report(out.value, grade) {
 				break
 			}
@@ -421,6 +417,16 @@ func (p *pair) broken(v any) compat.Result {
 		report(v, compat.OpenContent)
 	}
 	return res
+}
+
+// pooled solves within what is left of the pool.
+func (p *pair) pooled(q []literal) outcome {
+	n := min(reportNodes, p.pool)
+	p.s.left = n
+	p.s.reset()
+	out := p.s.solve(q)
+	p.pool -= n - max(p.s.left, 0)
+	return out
 }
 
 // aloneWitness looks for a message that the reader refuses for one cause only, so
@@ -439,9 +445,7 @@ func (p *pair) aloneWitness(m *namer, c change, grade compat.Grade) any {
 		return nil
 	}
 	p.s.blocked = map[blockKey]bool{}
-	p.s.left = reportNodes
-	p.s.reset()
-	out := p.s.solve(append(p.question(), literal{forgiving, true}))
+	out := p.pooled(append(p.question(), literal{forgiving, true}))
 	if out.a != satisfiable || !p.proves(out.value) {
 		return nil
 	}
@@ -590,7 +594,9 @@ func (p *pair) smallest(v any, grade compat.Grade, also *node) any {
 		return p.proves(v)
 	}
 	fast = !p.o.ApplyDefaults && keep(v)
-	small := shrink(v, keep)
+	tries := min(shrinkTries, max(p.shrinks, 20))
+	small, used := shrink(v, tries, keep)
+	p.shrinks -= used
 	if !p.proves(small) {
 		return v
 	}

@@ -111,51 +111,67 @@ func keywordOf(id string) string {
 	return k
 }
 
+// wronglyLabelled are vectors whose truth was recorded as "no break found" although
+// one exists: references were re-rooted when the schemas were wrapped, and the
+// document shown by weir is judged by the validator like any other.
+var wronglyLabelled = map[string]bool{"ct:draft7:unsatisfiable/ref#13:s1": true}
+
 func TestConformanceTruth(t *testing.T) {
 	truth := truthOf(t)
-	type tally struct{ right, unproven, falseBreak, falseOK, skipped int }
-	for _, file := range []string{"confluent-json-draft7.jsonl", "confluent-json-draft7-combined.jsonl", "containment-draft7.jsonl"} {
-		var plain, optional tally
-		for _, v := range vectors[vector](t, file) {
-			n := &plain
-			if v.Optional {
-				n = &optional
-			}
-			want := truth[v.ID]
-			old, err := New().Parse(t.Context(), compat.Schema{Name: "old.json", Text: v.History[0]})
-			if err == nil {
-				var new compat.Parsed
-				if new, err = New().Parse(t.Context(), compat.Schema{Name: "new.json", Text: v.New}); err == nil {
-					res, cerr := New().Check(t.Context(), old, new, compat.Backward, compat.Options{AssertFormat: true})
-					if cerr != nil {
-						t.Fatal(cerr)
-					}
-					if want == nil {
-						n.skipped++
-						continue
-					}
-					switch {
-					case res.Verdict == compat.Unproven:
-						n.unproven++
-						t.Logf("%s: unproven (%s), break %v: %s -> %s", v.ID, res.Findings[0].Reason, *want, v.History[0], v.New)
-					case (res.Verdict == compat.ProvenBreak) == *want:
-						n.right++
-					case *want:
-						n.falseOK++
-						t.Logf("%s: PROVEN COMPATIBLE, but breaks: %s -> %s", v.ID, v.History[0], v.New)
-					default:
-						n.falseBreak++
-						t.Logf("%s: break not known before: %s -> %s: %s", v.ID, v.History[0], v.New, res.Findings[0].Witness.JSON)
+	for _, assert := range []bool{true, false} {
+		for _, file := range []string{"confluent-json-draft7.jsonl", "confluent-json-draft7-combined.jsonl", "containment-draft7.jsonl"} {
+			var scored, right, unproven, breaks, witnessed, uncompilable int
+			for _, v := range vectors[vector](t, file) {
+				// Truth was recorded with formats asserted and RE2 patterns.
+				want := truth[v.ID]
+				if keyword := keywordOf(v.ID); v.Optional && (!assert || strings.Contains(keyword, "ecmascript-regex") || strings.Contains(keyword, "unicode")) {
+					continue
+				}
+				if !assert && strings.Contains(string(v.History[0])+string(v.New), "format") {
+					continue
+				}
+				if want == nil {
+					uncompilable++
+					continue
+				}
+				scored++
+				old, new := parse(t, "old.json", v.History[0]), parse(t, "new.json", v.New)
+				res, err := New().Check(t.Context(), old, new, compat.Backward, compat.Options{AssertFormat: assert})
+				if err != nil {
+					t.Fatal(err)
+				}
+				pair := v.ID + ": " + string(v.History[0]) + " -> " + string(v.New)
+				if *want {
+					breaks++
+				}
+				switch {
+				case res.Verdict == compat.Unproven:
+					unproven++
+					t.Logf("unproven (%s): %s", res.Findings[0].Reason, pair)
+					continue
+				case res.Verdict == compat.ProvenCompatible && *want:
+					t.Errorf("proven compatible, but breaks: %s", pair)
+				case res.Verdict == compat.ProvenBreak && !*want && !wronglyLabelled[v.ID]:
+					t.Errorf("proven break, but none is known: %s: %s", pair, res.Findings[0].Witness.JSON)
+				default:
+					right++
+				}
+				for _, f := range res.Findings {
+					if f.Proof == compat.ProvenBreak && f.Witness == nil {
+						t.Errorf("a break without a witness: %s", pair)
 					}
 				}
-			}
-			if err != nil {
-				n.skipped++
-				if want != nil {
-					t.Logf("%s: %v", v.ID, err)
+				if *want && res.Verdict == compat.ProvenBreak {
+					witnessed++
 				}
+			}
+			t.Logf("%s, formats asserted %v: %d scored, %d as known, %d unproven, witness for %d of %d breaks, %d uncompilable", file, assert, scored, right, unproven, witnessed, breaks, uncompilable)
+			if unproven*200 > scored {
+				t.Errorf("%s: %d of %d unproven", file, unproven, scored)
+			}
+			if witnessed*100 < breaks*95 {
+				t.Errorf("%s: witness for %d of %d breaks", file, witnessed, breaks)
 			}
 		}
-		t.Logf("%s: plain %+v optional %+v", file, plain, optional)
 	}
 }

@@ -342,14 +342,19 @@ func (s *scanner) space() {
 	}
 }
 
-func (s *scanner) string() string {
-	start := s.i
+// pass moves behind a string.
+func (s *scanner) pass() {
 	for s.i++; s.i < len(s.text) && s.text[s.i] != '"'; s.i++ {
 		if s.text[s.i] == '\\' {
 			s.i++
 		}
 	}
 	s.i = min(s.i+1, len(s.text))
+}
+
+func (s *scanner) string() string {
+	start := s.i
+	s.pass()
 	var out string
 	if json.Unmarshal(s.text[start:s.i], &out) != nil {
 		return ""
@@ -362,7 +367,7 @@ func (s *scanner) skip() {
 	for s.i < len(s.text) {
 		switch s.text[s.i] {
 		case '"':
-			s.string()
+			s.pass()
 			if depth == 0 {
 				return
 			}

@@ -162,7 +162,7 @@ func (m *namer) name(e *v6.ValidationError) change {
 		c.writer = h.place()
 	}
 	block := func(keyword, name string) {
-		c.blocked = append(c.blocked, blockKey{m.p.s.node(rn), keyword, name})
+		c.blocked = append(c.blocked, blockKey{rn, keyword, name})
 	}
 	has := func(f func(*node) bool) *node {
 		for _, n := range nodes {

@@ -305,3 +305,86 @@ func mustParse(t *testing.T, c *Checker, text []byte) compat.Parsed {
 	}
 	return p
 }
+
+// The evaluator that guides the search and settles finite sets agrees with the
+// validator.
+func TestEvaluatorAgreesWithValidator(t *testing.T) {
+	unknown := 0
+	for seed := range rounds(t, 400) {
+		m := newMaker(uint64(seed) + 1_000_000) //nolint:gosec // small
+		text := m.root(m.schema(3), m.schema(1))
+		p, err := New().Parse(t.Context(), compat.Schema{Name: "s", Text: text})
+		if err != nil {
+			continue
+		}
+		c := p.(*schema).annotation
+		for range 30 {
+			v := m.instance(3)
+			e := evaluator{}
+			got := e.holds(c.root, v)
+			if got == dunno {
+				unknown++
+				continue
+			}
+			if want := c.v6.Validate(v) == nil; (got == yes) != want {
+				t.Errorf("%s under %s: evaluator %v, validator %v", encode(v), text, got == yes, want)
+			}
+		}
+	}
+	t.Logf("%d unknown", unknown)
+}
+
+// The automaton of a pattern agrees with the engine, and the words it makes match.
+func TestAutomataAgreeWithEngine(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 5)) //nolint:gosec // reproducible on purpose
+	atoms := []string{"a", "b", "[ab]", "[^a]", ".", `\d`, `\w`, `\s`, `\S`, "(a|b)", "(?:ab|c)", "^", "$", "(^a|b$)", "é", "[a-c0-9]", `\-`, `\.`, `\u0041`, "🐲", "[🐲-🐴]", `\W`, "()", "[]", "[^]"}
+	quantifiers := []string{"", "", "", "*", "+", "?", "{2}", "{1,3}", "{0,1}", "{2,}", "*?", "+?"}
+	letters := []string{"a", "b", "c", "0", "9", " ", "A", "_", "-", ".", "é", "\n", "\u2028", "\u00a0", "\ufeff", "🐲", "\v"}
+	s := &schema{}
+	for range rounds(t, 2000) {
+		var src string
+		for range 1 + r.IntN(4) {
+			q := quantifiers[r.IntN(len(quantifiers))]
+			a := atoms[r.IntN(len(atoms))]
+			if a == "^" || a == "$" {
+				q = ""
+			}
+			src += a + q
+			if r.IntN(6) == 0 {
+				src += "|"
+			}
+		}
+		re, err := s.compileRegexp(src)
+		if err != nil {
+			continue
+		}
+		p := re.(*pattern)
+		if p.ast == nil {
+			t.Errorf("%s: not understood: %s", src, p.reason)
+			continue
+		}
+		d, err := newDFA(p.ast)
+		if err != nil {
+			continue
+		}
+		for range 20 {
+			var text string
+			for range r.IntN(6) {
+				text += letters[r.IntN(len(letters))]
+			}
+			at := 0
+			for _, c := range text {
+				at = d.step(at, c)
+			}
+			if want, known := p.match(text); known && d.states[at].final != want {
+				t.Errorf("pattern %q, text %q: automaton %v, engine %v", src, text, !want, want)
+			}
+		}
+		w := &words{}
+		for _, prob := range []wordProblem{{match: []*pattern{p}, max: -1}, {avoid: []*pattern{p}, max: -1}, {match: []*pattern{p}, min: 3, max: 5}} {
+			if word, a, reason := w.solve(&prob); a == satisfiable && !prob.fits(word) || a == unknown {
+				t.Errorf("pattern %q: %q %v %s", src, word, a, reason)
+			}
+		}
+	}
+}

@@ -13,9 +13,9 @@ import (
 const shrinkTries = 400
 
 // shrink makes a witness smaller while keep holds: fewer properties and elements,
-// shorter strings, plainer numbers. The order is fixed, so the result is stable.
-func shrink(v any, keep func(any) bool) any {
-	tries := shrinkTries
+// shorter strings, plainer numbers; at most so many tests. The order is fixed, so the result is stable.
+func shrink(v any, most int, keep func(any) bool) (small any, used int) {
+	tries := most
 	test := func(v any) bool {
 		if tries--; tries < 0 {
 			return false
@@ -25,7 +25,7 @@ func shrink(v any, keep func(any) bool) any {
 	for {
 		smaller, changed := shrinkOnce(v, test)
 		if !changed {
-			return v
+			return v, most - max(tries, 0)
 		}
 		v = smaller
 	}

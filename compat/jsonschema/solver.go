@@ -54,7 +54,10 @@ type solver struct {
 	eval   evaluator
 	hints  []string
 
-	blocked map[blockKey]bool
+	// separate keeps equal nodes apart, so that one of them can be blocked alone; they
+	// still contradict each other.
+	separate bool
+	blocked  map[blockKey]bool
 	// closed restricts objects to names the writer declares.
 	closed bool
 	writer map[*node]bool
@@ -79,6 +82,14 @@ func (s *solver) reset() {
 }
 
 func (s *solver) node(n *node) *node {
+	if s.separate {
+		return n
+	}
+	return s.class(n)
+}
+
+// class is the first of the nodes that say the same.
+func (s *solver) class(n *node) *node {
 	if r, ok := s.rep[n]; ok {
 		return r
 	}
@@ -124,9 +135,11 @@ func (s *solver) normal(in []literal) (out []literal, ok bool) {
 		}
 		return 1
 	})
-	for i := range out[:max(len(out)-1, 0)] {
-		if out[i].n == out[i+1].n {
-			return nil, false
+	for i, l := range out {
+		for _, o := range out[i+1:] {
+			if l.want != o.want && s.class(l.n) == s.class(o.n) {
+				return nil, false
+			}
 		}
 	}
 	return out, true
@@ -572,7 +585,8 @@ func (s *solver) expand(st *state) {
 		if slices.Contains(st.lits, l) {
 			continue
 		}
-		if slices.Contains(st.lits, literal{l.n, !l.want}) {
+		class := s.class(l.n)
+		if slices.ContainsFunc(st.lits, func(o literal) bool { return o.want != l.want && s.class(o.n) == class }) {
 			st.conflict = true
 			return
 		}
