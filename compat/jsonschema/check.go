@@ -66,8 +66,11 @@ func (c *Checker) Check(ctx context.Context, old, new compat.Parsed, dir compat.
 	if err := ctx.Err(); err != nil {
 		return compat.Result{}, fmt.Errorf("compare schemas: %w", err)
 	}
-	if o.Additive {
-		res.Findings = append(res.Findings, p.removals()...)
+	if o.Additive && dir == compat.Backward { // once a pair, not once a direction
+		for _, f := range p.removals() {
+			res.Verdict = res.Verdict.Worse(f.Proof)
+			res.Findings = append(res.Findings, f)
+		}
 	}
 	slices.SortStableFunc(res.Findings, func(x, y compat.Finding) int {
 		if n := int(y.Severity) - int(x.Severity); n != 0 {
@@ -700,10 +703,6 @@ func (p *pair) hints() []string {
 // removals are the findings of mode ADDITIVE: what the old version declares and the
 // new one does not.
 func (p *pair) removals() []compat.Finding {
-	oldSide, newSide := p.w, p.r
-	if p.dir == compat.Forward {
-		oldSide, newSide = newSide, oldSide
-	}
 	var out []compat.Finding
 	add := func(old, new place, what, change string) {
 		f := compat.Finding{
@@ -759,6 +758,6 @@ func (p *pair) removals() []compat.Finding {
 			}
 		}
 	}
-	walk(oldSide.root, newSide.root)
+	walk(p.w.root, p.r.root)
 	return out
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/weirhq/weir/compat"
 )
 
-// rounds is how many random pairs a property test tries: a few in the ordinary run,
-// WEIR_FUZZ_COMPAT of them in `make fuzz-compat`.
-func rounds(t *testing.T, small int) int {
+// messages is how many random messages a property test tries: a few in the ordinary
+// run, WEIR_FUZZ_COMPAT of them in `make fuzz-compat`.
+func messages(t *testing.T, small int) int {
 	t.Helper()
 	s := os.Getenv("WEIR_FUZZ_COMPAT")
 	if s == "" {
@@ -232,7 +232,8 @@ func TestRandomPairs(t *testing.T) {
 	counts := map[compat.Verdict]int{}
 	reasons := map[string]int{}
 	instances := 0
-	for seed := range rounds(t, 400) {
+	want := messages(t, 13_000)
+	for seed := 0; instances < want; seed++ {
 		m := newMaker(uint64(seed)) //nolint:gosec // small
 		oldTree := m.schema(3)
 		newTree := m.mutate(oldTree, 3)
@@ -308,9 +309,9 @@ func mustParse(t *testing.T, c *Checker, text []byte) compat.Parsed {
 
 // The evaluator that guides the search and settles finite sets agrees with the
 // validator.
-func TestEvaluatorAgreesWithValidator(t *testing.T) {
+func TestPropertyEvaluatorAgreesWithValidator(t *testing.T) {
 	unknown := 0
-	for seed := range rounds(t, 400) {
+	for seed := range messages(t, 12_000) / 30 {
 		m := newMaker(uint64(seed) + 1_000_000) //nolint:gosec // small
 		text := m.root(m.schema(3), m.schema(1))
 		p, err := New().Parse(t.Context(), compat.Schema{Name: "s", Text: text})
@@ -335,13 +336,13 @@ func TestEvaluatorAgreesWithValidator(t *testing.T) {
 }
 
 // The automaton of a pattern agrees with the engine, and the words it makes match.
-func TestAutomataAgreeWithEngine(t *testing.T) {
+func TestPropertyAutomataAgreeWithEngine(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 5)) //nolint:gosec // reproducible on purpose
 	atoms := []string{"a", "b", "[ab]", "[^a]", ".", `\d`, `\w`, `\s`, `\S`, "(a|b)", "(?:ab|c)", "^", "$", "(^a|b$)", "é", "[a-c0-9]", `\-`, `\.`, `\u0041`, "🐲", "[🐲-🐴]", `\W`, "()", "[]", "[^]"}
 	quantifiers := []string{"", "", "", "*", "+", "?", "{2}", "{1,3}", "{0,1}", "{2,}", "*?", "+?"}
 	letters := []string{"a", "b", "c", "0", "9", " ", "A", "_", "-", ".", "é", "\n", "\u2028", "\u00a0", "\ufeff", "🐲", "\v"}
 	s := &schema{}
-	for range rounds(t, 2000) {
+	for range messages(t, 40_000) / 20 {
 		var src string
 		for range 1 + r.IntN(4) {
 			q := quantifiers[r.IntN(len(quantifiers))]
