@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	v6 "github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 
 	"github.com/weirhq/weir/compat"
 	"github.com/weirhq/weir/finding"
@@ -223,7 +225,52 @@ func (p *pair) refusal(v any) *v6.ValidationError {
 	if !errors.As(err, &verr) || p.timeouts() != before {
 		return nil
 	}
+	p.mend(verr, read)
 	return verr
+}
+
+// mend repairs what the validator tells about property names: the location is shared
+// with later errors and overwritten by them, and the schema is the one for the name.
+func (p *pair) mend(e *v6.ValidationError, v any) {
+	if k, ok := e.ErrorKind.(*kind.PropertyNames); ok {
+		if owner, ok := strings.CutSuffix(e.SchemaURL, "/propertyNames"); ok {
+			e.SchemaURL = owner
+		}
+		u, ptr := splitLocation(e.SchemaURL)
+		at, _ := holderOf([]*node{p.r.root}, v, k.Property, u, ptr, []string{})
+		e.InstanceLocation = at
+		return
+	}
+	for _, c := range e.Causes {
+		p.mend(c, v)
+	}
+}
+
+// holderOf finds the first object that has a property of this name and that a given
+// node speaks about.
+func holderOf(nodes []*node, v any, name, u, ptr string, path []string) ([]string, bool) {
+	all := inPlace(nodes)
+	switch v := v.(type) {
+	case map[string]any:
+		if _, ok := v[name]; ok && slices.ContainsFunc(all, func(n *node) bool { return n.url == u && n.pointer == ptr }) {
+			return path, true
+		}
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			next, _ := childNodes(all, k)
+			if at, ok := holderOf(next, v[k], name, u, ptr, append(slices.Clone(path), k)); ok {
+				return at, true
+			}
+		}
+	case []any:
+		for i, x := range v {
+			k := strconv.Itoa(i)
+			next, _ := childNodes(all, k)
+			if at, ok := holderOf(next, x, name, u, ptr, append(slices.Clone(path), k)); ok {
+				return at, true
+			}
+		}
+	}
+	return []string{}, false
 }
 
 func (p *pair) proves(v any) bool { return p.refusal(v) != nil }

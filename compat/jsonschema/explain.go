@@ -35,7 +35,7 @@ func leaves(e *v6.ValidationError) []*v6.ValidationError {
 		out = append(out, leaves(c)...)
 	}
 	slices.SortStableFunc(out, func(a, b *v6.ValidationError) int {
-		return cmpStrings(pointerOf(a.InstanceLocation), pointerOf(b.InstanceLocation), a.SchemaURL, b.SchemaURL, keywordPath(a), keywordPath(b))
+		return cmpStrings(pointerOf(a.InstanceLocation), pointerOf(b.InstanceLocation), a.SchemaURL, b.SchemaURL, keywordPath(a), keywordPath(b), leafText(a), leafText(b))
 	})
 	return out
 }
@@ -55,7 +55,7 @@ func heads(e *v6.ValidationError) []*v6.ValidationError {
 		out = append(out, heads(c)...)
 	}
 	slices.SortStableFunc(out, func(a, b *v6.ValidationError) int {
-		return cmpStrings(pointerOf(a.InstanceLocation), pointerOf(b.InstanceLocation), a.SchemaURL, b.SchemaURL, keywordPath(a), keywordPath(b))
+		return cmpStrings(pointerOf(a.InstanceLocation), pointerOf(b.InstanceLocation), a.SchemaURL, b.SchemaURL, keywordPath(a), keywordPath(b), leafText(a), leafText(b))
 	})
 	return out
 }
