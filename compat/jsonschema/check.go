@@ -229,6 +229,55 @@ func (p *pair) refusal(v any) *v6.ValidationError {
 	return verr
 }
 
+// causes are the errors that name what the author did. Where no branch of a
+// combinator is satisfied, the branch that satisfied the writer is the changed one,
+// and its errors speak.
+func (p *pair) causes(e *v6.ValidationError, v any) []*v6.ValidationError {
+	var out []*v6.ValidationError
+	for _, h := range heads(e) {
+		out = append(out, p.changedBranch(h, v)...)
+	}
+	return out
+}
+
+func (p *pair) changedBranch(h *v6.ValidationError, v any) []*v6.ValidationError {
+	branches := func(n *node) []*node {
+		if _, ok := h.ErrorKind.(*kind.OneOf); ok {
+			return n.oneOf
+		}
+		return n.anyOf
+	}
+	switch k := h.ErrorKind.(type) {
+	case *kind.AnyOf:
+	case *kind.OneOf:
+		if len(k.Subschemas) > 0 {
+			return []*v6.ValidationError{h}
+		}
+	default:
+		return []*v6.ValidationError{h}
+	}
+	_, ptr := splitLocation(h.SchemaURL)
+	at, ok := lookup(v, pointerOf(h.InstanceLocation))
+	nodes, _, _ := beside(p.w.root, h.InstanceLocation)
+	for _, n := range nodes {
+		if !ok || n.pointer != ptr || len(branches(n)) != len(h.Causes) {
+			continue
+		}
+		for i, b := range branches(n) {
+			e := evaluator{}
+			if e.holds(b, at) != yes {
+				continue
+			}
+			var out []*v6.ValidationError
+			for _, c := range heads(h.Causes[i]) {
+				out = append(out, p.changedBranch(c, v)...)
+			}
+			return out
+		}
+	}
+	return []*v6.ValidationError{h}
+}
+
 // mend repairs what the validator tells about property names: the location is shared
 // with later errors and overwritten by them, and the schema is the one for the name.
 func (p *pair) mend(e *v6.ValidationError, v any) {
@@ -430,7 +479,7 @@ func (p *pair) broken(ctx context.Context, v any) compat.Result {
 		// The first cause that has not been told.
 		var c change
 		fresh := false
-		for _, h := range heads(verr) {
+		for _, h := range p.causes(verr, v) {
 			if c = m.name(h); slices.ContainsFunc(c.blocked, func(b blockKey) bool { return !p.s.blocked[b] }) {
 				fresh = true
 				break
@@ -504,7 +553,7 @@ func (p *pair) aloneWitness(m *namer, c change, grade compat.Grade) any {
 	if verr == nil {
 		return nil
 	}
-	if again := m.name(heads(verr)[0]); again.rule != c.rule || again.reader != c.reader {
+	if again := m.name(p.causes(verr, v)[0]); again.rule != c.rule || again.reader != c.reader {
 		return nil
 	}
 	return v

@@ -166,6 +166,11 @@ func (m *namer) name(e *v6.ValidationError) change {
 	}
 	has := func(f func(*node) bool) *node {
 		for _, n := range nodes {
+			if n.pointer == rn.pointer && f(n) {
+				return n
+			}
+		}
+		for _, n := range nodes {
 			if f(n) {
 				return n
 			}
