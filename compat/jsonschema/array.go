@@ -89,7 +89,7 @@ func (p *arrayProblem) place(demands []demand, i int) outcome {
 		return outcome{a: unknown, reason: p.s.reason}
 	}
 	if i == len(demands) {
-		return p.build(nil)
+		return p.build()
 	}
 	d := demands[i]
 	out := outcome{a: unsatisfiable}
@@ -178,7 +178,7 @@ func (p *arrayProblem) repeated(demands []demand) outcome {
 }
 
 // build fills the positions.
-func (p *arrayProblem) build(_ []any) outcome {
+func (p *arrayProblem) build() outcome {
 	s, st := p.s, p.st
 	n := st.minN
 	for pos := range p.extra {
@@ -272,9 +272,6 @@ func (p *arrayProblem) build(_ []any) outcome {
 			}
 			return outcome{a: unknown, reason: "items compete for contains"}
 		}
-	}
-	if out == nil {
-		out = []any{}
 	}
 	if vague != "" {
 		return outcome{a: unknown, value: out, candidate: true, reason: vague}

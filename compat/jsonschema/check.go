@@ -213,7 +213,7 @@ func fill(n *node, v any) any {
 // nil where that is not so.
 func (p *pair) refusal(v any) *v6.ValidationError {
 	before := p.timeouts()
-	if p.w.v6.Validate(v) != nil {
+	if accepts := p.w.v6.Validate(v) == nil; !accepts {
 		return nil
 	}
 	read := v

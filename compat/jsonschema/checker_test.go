@@ -195,18 +195,26 @@ func TestVerdicts(t *testing.T) {
 		{"unevaluated beside anyOf, open", `{"properties":{"a":{},"b":{}}}`, `{` + d20 + `"anyOf":[{"properties":{"a":{}},"required":["a"]},{"properties":{"b":{}}}],"unevaluatedProperties":false}`, compat.ProvenBreak},
 		{"unevaluated beside anyOf", `{"properties":{"a":{},"b":{}},"additionalProperties":false}`, `{` + d20 + `"anyOf":[{"properties":{"a":{}},"required":["a"]},{"properties":{"b":{}}}],"unevaluatedProperties":false}`, compat.Unproven},
 		{"minContains 0", `{"type":"array"}`, `{` + d20 + `"contains":{"type":"string"},"minContains":0}`, compat.ProvenCompatible},
-		{"recursive list", `{"$ref":"#/definitions/l","definitions":{"l":{"type":"object","properties":{"next":{"$ref":"#/definitions/l"},"v":{"type":"integer"}},"additionalProperties":false}}}`,
-			`{"type":"object","properties":{"next":{"$ref":"#"},"v":{"type":"number"}},"additionalProperties":false}`, compat.ProvenCompatible},
-		{"recursive list broken deep inside", `{"$ref":"#/definitions/l","definitions":{"l":{"type":"object","properties":{"next":{"$ref":"#/definitions/l"},"v":{"type":"number"}},"additionalProperties":false}}}`,
-			`{"type":"object","properties":{"next":{"properties":{"v":{"type":"integer"}}},"v":{"type":"number"}}}`, compat.ProvenBreak},
+		{
+			"recursive list", `{"$ref":"#/definitions/l","definitions":{"l":{"type":"object","properties":{"next":{"$ref":"#/definitions/l"},"v":{"type":"integer"}},"additionalProperties":false}}}`,
+			`{"type":"object","properties":{"next":{"$ref":"#"},"v":{"type":"number"}},"additionalProperties":false}`, compat.ProvenCompatible,
+		},
+		{
+			"recursive list broken deep inside", `{"$ref":"#/definitions/l","definitions":{"l":{"type":"object","properties":{"next":{"$ref":"#/definitions/l"},"v":{"type":"number"}},"additionalProperties":false}}}`,
+			`{"type":"object","properties":{"next":{"properties":{"v":{"type":"integer"}}},"v":{"type":"number"}}}`, compat.ProvenBreak,
+		},
 		{"pattern weaker", `{"type":"string","pattern":"^[a-f0-9]{8}$"}`, `{"type":"string","pattern":"^\\w+$"}`, compat.ProvenCompatible},
-		{"oneOf with tags", `{"oneOf":[{"properties":{"k":{"const":"a"}},"required":["k"]},{"properties":{"k":{"const":"b"}},"required":["k"]}]}`,
-			`{"oneOf":[{"properties":{"k":{"const":"b"}},"required":["k"]},{"properties":{"k":{"const":"c"}},"required":["k"]},{"properties":{"k":{"const":"a"}},"required":["k"]}]}`, compat.ProvenCompatible},
+		{
+			"oneOf with tags", `{"oneOf":[{"properties":{"k":{"const":"a"}},"required":["k"]},{"properties":{"k":{"const":"b"}},"required":["k"]}]}`,
+			`{"oneOf":[{"properties":{"k":{"const":"b"}},"required":["k"]},{"properties":{"k":{"const":"c"}},"required":["k"]},{"properties":{"k":{"const":"a"}},"required":["k"]}]}`, compat.ProvenCompatible,
+		},
 		{"type in place of properties", `{"properties":{"a":{"type":"string"}}}`, `{"type":"object","properties":{"a":{"type":"string"}}}`, compat.ProvenBreak},
 		{"format is an annotation", `{"type":"string"}`, `{"type":"string","format":"date"}`, compat.ProvenCompatible},
 		{"a property called format", `{"properties":{"format":{"type":"string"}}}`, `{"properties":{"format":{"type":"number"}}}`, compat.ProvenBreak},
-		{"the same reference twice", `{"properties":{"a":{"$ref":"#/definitions/x"},"b":{"$ref":"#/definitions/x"}},"definitions":{"x":{"type":"string","maxLength":5}}}`,
-			`{"properties":{"a":{"$ref":"#/definitions/x"},"b":{"$ref":"#/definitions/x"}},"definitions":{"x":{"type":"string","maxLength":6}}}`, compat.ProvenCompatible},
+		{
+			"the same reference twice", `{"properties":{"a":{"$ref":"#/definitions/x"},"b":{"$ref":"#/definitions/x"}},"definitions":{"x":{"type":"string","maxLength":5}}}`,
+			`{"properties":{"a":{"$ref":"#/definitions/x"},"b":{"$ref":"#/definitions/x"}},"definitions":{"x":{"type":"string","maxLength":6}}}`, compat.ProvenCompatible,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if res := check(t, c.old, c.new, compat.Backward, compat.Options{}); res.Verdict != c.want {
@@ -236,37 +244,67 @@ func TestFindings(t *testing.T) {
 		witness        string
 		oldPtr, newPtr string
 	}{
-		{"required added", `{"properties":{"a":{"type":"string"}}}`, `{"properties":{"a":{"type":"string"}},"required":["a"]}`, compat.Backward,
-			"json/required-attribute-added", compat.Direct, `{}`, "/properties/a", "/required"},
-		{"required removed", `{"properties":{"a":{}},"required":["a"]}`, `{"properties":{"a":{}}}`, compat.Forward,
-			"json/required-attribute-removed", compat.Direct, `{}`, "/required", "/properties/a"},
-		{"open addition", `{"type":"object","properties":{}}`, `{"type":"object","properties":{"a":{"type":"string"}}}`, compat.Backward,
-			"json/optional-property-added-to-open-content-model", compat.OpenContent, `{"a":0}`, "", "/properties/a"},
-		{"open removal", `{"type":"object","properties":{"a":{"type":"string"}}}`, `{"type":"object"}`, compat.Forward,
-			"json/property-removed-from-open-content-model", compat.OpenContent, `{"a":0}`, "/properties/a", ""},
-		{"closed removal", `{"properties":{"a":{}},"additionalProperties":false}`, `{"properties":{},"additionalProperties":false}`, compat.Backward,
-			"json/property-removed-from-closed-content-model", compat.Direct, `{"a":0}`, "/properties/a", "/additionalProperties"},
-		{"closed", `{}`, `{"additionalProperties":false}`, compat.Backward,
-			"json/additional-properties-removed", compat.OpenContent, `{"a":0}`, "", "/additionalProperties"},
-		{"enum narrowed", `{"properties":{"s":{"enum":["a","b"]}}}`, `{"properties":{"s":{"enum":["a"]}}}`, compat.Backward,
-			"json/enum-array-narrowed", compat.Direct, `{"s":"b"}`, "/properties/s/enum", "/properties/s/enum"},
-		{"enum extended", `{"properties":{"s":{"enum":["a"]}}}`, `{"properties":{"s":{"enum":["a","b"]}}}`, compat.Forward,
-			"json/enum-array-extended", compat.Direct, `{"s":"b"}`, "/properties/s/enum", "/properties/s/enum"},
-		{"one-of overlap", `{"oneOf":[{"type":"string"},{"type":"null"}]}`, `{"oneOf":[{"type":"string"},{"type":"null"},{"maxLength":5}]}`, compat.Backward,
-			"json/one-of-overlap", compat.Direct, `""`, "/oneOf", "/oneOf"},
-		{"the branch that changed", `{"oneOf":[{"properties":{"k":{"const":"a"},"v":{"type":"string"}},"required":["k"]},{"properties":{"k":{"const":"b"}},"required":["k"]}]}`,
+		{
+			"required added", `{"properties":{"a":{"type":"string"}}}`, `{"properties":{"a":{"type":"string"}},"required":["a"]}`, compat.Backward,
+			"json/required-attribute-added", compat.Direct, `{}`, "/properties/a", "/required",
+		},
+		{
+			"required removed", `{"properties":{"a":{}},"required":["a"]}`, `{"properties":{"a":{}}}`, compat.Forward,
+			"json/required-attribute-removed", compat.Direct, `{}`, "/required", "/properties/a",
+		},
+		{
+			"open addition", `{"type":"object","properties":{}}`, `{"type":"object","properties":{"a":{"type":"string"}}}`, compat.Backward,
+			"json/optional-property-added-to-open-content-model", compat.OpenContent, `{"a":0}`, "", "/properties/a",
+		},
+		{
+			"open removal", `{"type":"object","properties":{"a":{"type":"string"}}}`, `{"type":"object"}`, compat.Forward,
+			"json/property-removed-from-open-content-model", compat.OpenContent, `{"a":0}`, "/properties/a", "",
+		},
+		{
+			"closed removal", `{"properties":{"a":{}},"additionalProperties":false}`, `{"properties":{},"additionalProperties":false}`, compat.Backward,
+			"json/property-removed-from-closed-content-model", compat.Direct, `{"a":0}`, "/properties/a", "/additionalProperties",
+		},
+		{
+			"closed", `{}`, `{"additionalProperties":false}`, compat.Backward,
+			"json/additional-properties-removed", compat.OpenContent, `{"a":0}`, "", "/additionalProperties",
+		},
+		{
+			"enum narrowed", `{"properties":{"s":{"enum":["a","b"]}}}`, `{"properties":{"s":{"enum":["a"]}}}`, compat.Backward,
+			"json/enum-array-narrowed", compat.Direct, `{"s":"b"}`, "/properties/s/enum", "/properties/s/enum",
+		},
+		{
+			"enum extended", `{"properties":{"s":{"enum":["a"]}}}`, `{"properties":{"s":{"enum":["a","b"]}}}`, compat.Forward,
+			"json/enum-array-extended", compat.Direct, `{"s":"b"}`, "/properties/s/enum", "/properties/s/enum",
+		},
+		{
+			"one-of overlap", `{"oneOf":[{"type":"string"},{"type":"null"}]}`, `{"oneOf":[{"type":"string"},{"type":"null"},{"maxLength":5}]}`, compat.Backward,
+			"json/one-of-overlap", compat.Direct, `""`, "/oneOf", "/oneOf",
+		},
+		{
+			"the branch that changed", `{"oneOf":[{"properties":{"k":{"const":"a"},"v":{"type":"string"}},"required":["k"]},{"properties":{"k":{"const":"b"}},"required":["k"]}]}`,
 			`{"oneOf":[{"properties":{"k":{"const":"a"},"v":{"type":"string","maxLength":1}},"required":["k"]},{"properties":{"k":{"const":"b"}},"required":["k"]}]}`, compat.Backward,
-			"json/max-length-added", compat.Direct, `{"k":"a","v":"aa"}`, "/oneOf/0/properties/v", "/oneOf/0/properties/v/maxLength"},
-		{"a branch replaced", `{"anyOf":[{"type":"string"},{"type":"null"}]}`, `{"anyOf":[{"type":"string"},{"type":"boolean"}]}`, compat.Backward,
-			"json/type-changed", compat.Direct, `null`, "/anyOf/1/type", "/anyOf/1/type"},
-		{"a branch dropped", `{"anyOf":[{"type":"string"},{"type":"null"}]}`, `{"anyOf":[{"type":"string"}]}`, compat.Backward,
-			"json/sum-type-narrowed", compat.Direct, `null`, "/anyOf", "/anyOf"},
-		{"maximum", `{"properties":{"n":{"maximum":10}}}`, `{"properties":{"n":{"maximum":9}}}`, compat.Backward,
-			"json/maximum-decreased", compat.Direct, `{"n":10}`, "/properties/n/maximum", "/properties/n/maximum"},
-		{"unique", `{"type":"array"}`, `{"type":"array","uniqueItems":true}`, compat.Backward,
-			"json/unique-items-added", compat.Direct, `[0,0]`, "", "/uniqueItems"},
-		{"below a reference", `{"$ref":"#/definitions/a","definitions":{"a":{"maxLength":5}}}`, `{"$ref":"#/definitions/a","definitions":{"a":{"maxLength":4}}}`, compat.Backward,
-			"json/max-length-decreased", compat.Direct, `"aaaaa"`, "/definitions/a/maxLength", "/definitions/a/maxLength"},
+			"json/max-length-added", compat.Direct, `{"k":"a","v":"aa"}`, "/oneOf/0/properties/v", "/oneOf/0/properties/v/maxLength",
+		},
+		{
+			"a branch replaced", `{"anyOf":[{"type":"string"},{"type":"null"}]}`, `{"anyOf":[{"type":"string"},{"type":"boolean"}]}`, compat.Backward,
+			"json/type-changed", compat.Direct, `null`, "/anyOf/1/type", "/anyOf/1/type",
+		},
+		{
+			"a branch dropped", `{"anyOf":[{"type":"string"},{"type":"null"}]}`, `{"anyOf":[{"type":"string"}]}`, compat.Backward,
+			"json/sum-type-narrowed", compat.Direct, `null`, "/anyOf", "/anyOf",
+		},
+		{
+			"maximum", `{"properties":{"n":{"maximum":10}}}`, `{"properties":{"n":{"maximum":9}}}`, compat.Backward,
+			"json/maximum-decreased", compat.Direct, `{"n":10}`, "/properties/n/maximum", "/properties/n/maximum",
+		},
+		{
+			"unique", `{"type":"array"}`, `{"type":"array","uniqueItems":true}`, compat.Backward,
+			"json/unique-items-added", compat.Direct, `[0,0]`, "", "/uniqueItems",
+		},
+		{
+			"below a reference", `{"$ref":"#/definitions/a","definitions":{"a":{"maxLength":5}}}`, `{"$ref":"#/definitions/a","definitions":{"a":{"maxLength":4}}}`, compat.Backward,
+			"json/max-length-decreased", compat.Direct, `"aaaaa"`, "/definitions/a/maxLength", "/definitions/a/maxLength",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			res := check(t, c.old, c.new, c.dir, compat.Options{})
@@ -389,7 +427,7 @@ func TestRulesCoverWhatIsReported(t *testing.T) {
 		known[r.ID] = true
 	}
 	for seed := range 600 {
-		m := newMaker(uint64(seed)) //nolint:gosec // small
+		m := newMaker(uint64(seed))
 		o := m.schema(3)
 		n := m.mutate(o, 3)
 		c := New()
@@ -420,7 +458,7 @@ func TestRulesCoverWhatIsReported(t *testing.T) {
 // maps, and a second run walks them in another order.
 func TestDeterministic(t *testing.T) {
 	for seed := range 150 {
-		m := newMaker(uint64(seed)) //nolint:gosec // small
+		m := newMaker(uint64(seed))
 		o := m.schema(3)
 		n := m.mutate(o, 3)
 		var first string

@@ -91,8 +91,7 @@ func readDocument(s compat.Schema) (*document, error) {
 }
 
 func (d *document) syntaxError(err error, off int64) error {
-	var syn *json.SyntaxError
-	if errors.As(err, &syn) {
+	if syn, ok := errors.AsType[*json.SyntaxError](err); ok {
 		off = syn.Offset - 1
 	}
 	if errors.Is(err, io.EOF) {

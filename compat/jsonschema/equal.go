@@ -42,7 +42,7 @@ func same(graphs ...*compiled) map[*node]*node {
 			}
 			id, ok := index[string(buf)]
 			if !ok {
-				id = uint32(len(index)) //nolint:gosec // bounded by the number of nodes
+				id = uint32(len(index))
 				index[string(buf)] = id
 			}
 			next[n] = id

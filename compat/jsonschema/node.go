@@ -122,8 +122,7 @@ func (s *schema) convert(root *v6.Schema) *compiled {
 	c := &compiled{v6: root}
 	known := map[*v6.Schema]*node{}
 	var pending []*v6.Schema
-	var conv func(*v6.Schema) *node
-	conv = func(sch *v6.Schema) *node {
+	conv := func(sch *v6.Schema) *node {
 		if sch == nil {
 			return nil
 		}

@@ -326,7 +326,6 @@ type builder struct {
 	slots     [][]exists // fresh names, each with the demands it serves
 	opts      [][]string
 	freshFits []bool
-	vague     string
 }
 
 // options lists the explicit names that could serve a demand by themselves, the ones

@@ -58,7 +58,6 @@ type schema struct {
 	canonical string
 
 	annotation *compiled
-	assertOnce sync.Once
 	assert     *compiled
 	assertErr  error
 }
@@ -345,9 +344,7 @@ func (s *schema) compileError(err error) error {
 			if f, err := url.PathUnescape(frag); err == nil {
 				p = f
 			}
-			for _, t := range leaf.InstanceLocation {
-				p += "/" + escapeToken(t)
-			}
+			p += pointerOf(leaf.InstanceLocation)
 			if d, ok := s.docs[base]; ok {
 				at = d.at(p)
 			}

@@ -152,10 +152,7 @@ type vcontext struct {
 }
 
 func (c *vcontext) add(kind string, tokens ...string) {
-	path := ""
-	for _, t := range tokens {
-		path += "/" + t
-	}
+	path := joined(tokens)
 	c.diffs = append(c.diffs, vdiff{kind, path})
 	if !vendorCompatible(kind, c.d.lenient) {
 		c.ok = false
@@ -164,15 +161,20 @@ func (c *vcontext) add(kind string, tokens ...string) {
 
 // merge takes over a sub-result at a path.
 func (c *vcontext) merge(r vresult, tokens ...string) {
-	path := ""
-	for _, t := range tokens {
-		path += "/" + t
-	}
+	path := joined(tokens)
 	for _, x := range r.diffs {
 		c.diffs = append(c.diffs, vdiff{x.kind, path + x.path})
 	}
 	c.ok = c.ok && r.ok
 	c.assumed = c.assumed || r.assumed
+}
+
+// joined is a path as the registry writes it: without escapes.
+func joined(tokens []string) string {
+	if len(tokens) == 0 {
+		return ""
+	}
+	return "/" + strings.Join(tokens, "/")
 }
 
 func (c *vcontext) sub(old, new *vnode, tokens ...string) {

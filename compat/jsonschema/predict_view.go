@@ -205,11 +205,7 @@ func rankCombined(n *vnode) int {
 }
 
 func (n *vnode) sub(tokens ...string) *vnode {
-	p := n.pointer
-	for _, t := range tokens {
-		p += "/" + escapeToken(t)
-	}
-	return n.v.at(n.url, p)
+	return n.v.at(n.url, n.pointer+pointerOf(tokens))
 }
 
 func (n *vnode) integerOf(k string) *int {

@@ -303,7 +303,7 @@ func (p *reParser) hex(n int) ([]rune, error) {
 		return nil, fmt.Errorf("%w: escape without hex digits", errNotRegular)
 	}
 	p.i += n
-	return []rune{rune(v), rune(v)}, nil //nolint:gosec // at most four hex digits
+	return []rune{rune(v), rune(v)}, nil
 }
 
 func (p *reParser) unicode() ([]rune, error) {
@@ -356,7 +356,7 @@ func (p *reParser) property(not bool) ([]rune, error) {
 		}
 	}
 	for _, r := range t.R32 {
-		for c := rune(r.Lo); c <= rune(r.Hi); c += rune(r.Stride) { //nolint:gosec // below maxRune
+		for c := rune(r.Lo); c <= rune(r.Hi); c += rune(r.Stride) {
 			set = append(set, c, c)
 		}
 	}
@@ -635,7 +635,7 @@ func (d *dfa) step(s int, r rune) int {
 	if d.states[s].matched {
 		return s
 	}
-	k := [2]int32{int32(s), r} //nolint:gosec // bounded by the state budget
+	k := [2]int32{int32(s), r}
 	if t, ok := d.steps[k]; ok {
 		return t
 	}

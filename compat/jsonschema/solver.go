@@ -100,7 +100,7 @@ func (s *solver) number(n *node) uint32 {
 	if i, ok := s.num[n]; ok {
 		return i
 	}
-	i := uint32(len(s.num)) //nolint:gosec // bounded by the schema's size
+	i := uint32(len(s.num))
 	s.num[n] = i
 	return i
 }
@@ -198,7 +198,7 @@ func (s *solver) solve(in []literal) outcome {
 	}
 	var kb []byte
 	for _, l := range lits {
-		kb = binary.AppendUvarint(kb, uint64(s.number(l.n))<<1|uint64(b2i(l.want))) //nolint:gosec // 0 or 1
+		kb = binary.AppendUvarint(kb, uint64(s.number(l.n))<<1|uint64(b2i(l.want)))
 	}
 	k := string(kb)
 	if e, ok := s.memo[k]; ok {

@@ -192,7 +192,7 @@ func (w *words) free(p *wordProblem) (string, answer, string) {
 func counter(i int) string {
 	var b []byte
 	for {
-		b = append(b, byte('a'+i%26)) //nolint:gosec // below 26
+		b = append(b, byte('a'+i%26))
 		if i = i/26 - 1; i < 0 {
 			break
 		}
@@ -203,9 +203,11 @@ func counter(i int) string {
 
 // genericWords are tried against patterns no automaton understands, and formats.
 func genericWords(p *wordProblem) []string {
-	out := []string{"", "a", "A", "0", "1", "-", " ", "aA1!", "Aa1!Aa1!Aa1!", "foo", "bar", "foobar", "x1", "12345", "a-b", "a.b", "a b", "\n", "é", "日本", "🐲",
+	out := []string{
+		"", "a", "A", "0", "1", "-", " ", "aA1!", "Aa1!Aa1!Aa1!", "foo", "bar", "foobar", "x1", "12345", "a-b", "a.b", "a b", "\n", "é", "日本", "🐲",
 		"2020-02-29T12:00:00Z", "2020-02-29", "12:00:00Z", "P1D", "a@example.com", "example.com", "192.0.2.1", "2001:db8::1",
-		"https://example.com/a", "/a", "a/b", "/a/0", "1/a", "{a}", "123e4567-e89b-12d3-a456-426614174000", "%", "\\", "[", "^a$"}
+		"https://example.com/a", "/a", "a/b", "/a/0", "1/a", "{a}", "123e4567-e89b-12d3-a456-426614174000", "%", "\\", "[", "^a$",
+	}
 	for _, h := range p.hints {
 		out = append(out, h+"a", h+"0", h+" ", "a"+h, "0"+h, h+h, strings.ToUpper(h), strings.ToLower(h))
 		if _, size := utf8.DecodeLastRuneInString(h); size > 0 {
@@ -320,7 +322,7 @@ func (w *words) product(p *wordProblem, pos, neg []*dfa, regular []*pattern) (st
 	intern := func(s pstate) int {
 		var b []byte
 		for _, x := range s.at {
-			b = binary.AppendUvarint(b, uint64(x)) //nolint:gosec // never negative
+			b = binary.AppendUvarint(b, uint64(x))
 		}
 		if s.live {
 			b = append(b, 0xff)
@@ -371,7 +373,7 @@ func (w *words) product(p *wordProblem, pos, neg []*dfa, regular []*pattern) (st
 						s.prefix, s.live = q, true
 					}
 				}
-				row = append(row, int32(intern(s))) //nolint:gosec // below maxProduct
+				row = append(row, int32(intern(s)))
 			}
 		}
 		next = append(next, row)
@@ -381,7 +383,7 @@ func (w *words) product(p *wordProblem, pos, neg []*dfa, regular []*pattern) (st
 	back := make([][]int32, len(states))
 	for i, row := range next {
 		for _, j := range row {
-			back[j] = append(back[j], int32(i)) //nolint:gosec // below maxProduct
+			back[j] = append(back[j], int32(i))
 		}
 	}
 	var stack []int
@@ -450,7 +452,7 @@ func (w *words) product(p *wordProblem, pos, neg []*dfa, regular []*pattern) (st
 func layerKey(layer []int32) string {
 	var b []byte
 	for _, i := range layer {
-		b = binary.AppendUvarint(b, uint64(i)) //nolint:gosec // never negative
+		b = binary.AppendUvarint(b, uint64(i))
 	}
 	return string(b)
 }
