@@ -327,9 +327,9 @@ func (b *builder) traits(n *Node) *Node {
 	return out
 }
 
-// perspective says whether 2.x publish and subscribe are to be swapped.
-func (b *builder) perspective(op *Node) (p Perspective, said bool) {
-	p = PerspectiveApplication
+// fromClient says whether 2.x publish and subscribe are to be swapped.
+func (b *builder) fromClient(op *Node) bool {
+	p := PerspectiveApplication
 	if b.l.o.Perspective != nil {
 		if q := b.l.o.Perspective(b.doc.file.name); q != "" {
 			p = q
@@ -340,7 +340,7 @@ func (b *builder) perspective(op *Node) (p Perspective, said bool) {
 			p = v
 		}
 	}
-	return p, p == PerspectiveClient
+	return p == PerspectiveClient
 }
 
 func (b *builder) operations2(entry *Node, ch *Channel) {
@@ -363,7 +363,7 @@ func (b *builder) operations2(entry *Node, ch *Channel) {
 			op.Direction = Send
 		}
 		op.DirectionOrigin = "2.x " + verb
-		if _, swap := b.perspective(n); swap {
+		if b.fromClient(n) {
 			op.DirectionOrigin += ", perspective client"
 			if op.Direction == Send {
 				op.Direction = Receive

@@ -52,7 +52,8 @@ type Options struct {
 	// errors and the rules that block a topic keep theirs.
 	Severities map[string]string
 	// Validate also checks the documents against the official schemas and every
-	// rule of [Rules]. Without it only the model is built.
+	// rule of [Rules]. Without it the model is built and only the rules that block a
+	// topic are checked.
 	Validate bool
 }
 

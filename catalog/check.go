@@ -176,7 +176,7 @@ func (c *checker) enter(s *schema, t *Node) bool {
 	}
 	c.seen[w] = true
 	f := t.root().file
-	if f != nil && f.name != c.fileName() {
+	if f != nil && f.name != c.file {
 		if f.major != 0 {
 			return false // another document, read by its own version
 		}
@@ -184,8 +184,6 @@ func (c *checker) enter(s *schema, t *Node) bool {
 	}
 	return true
 }
-
-func (c *checker) fileName() string { return c.file }
 
 func (c *checker) followInto(s *schema, n *Node) []issue {
 	if c.quiet {
@@ -203,9 +201,9 @@ func (c *checker) followInto(s *schema, n *Node) []issue {
 
 // withoutReference checks the other branches of oneOf [Reference, X].
 func (c *checker) withoutReference(s *schema, n *Node) []issue {
-	branches, any := s.oneOf, false
+	branches, several := s.oneOf, false
 	if branches == nil {
-		branches, any = s.anyOf, true
+		branches, several = s.anyOf, true
 	}
 	rest := make([]*Node, 0, len(branches))
 	for i, b := range branches {
@@ -216,7 +214,7 @@ func (c *checker) withoutReference(s *schema, n *Node) []issue {
 	if len(rest) == 1 {
 		return c.check(s.env.at(rest[0]), n)
 	}
-	return c.choose(s.env, rest, n, any)
+	return c.choose(s.env, rest, n, several)
 }
 
 func (c *checker) values(s *schema, n *Node) []issue {
@@ -434,7 +432,7 @@ func (c *checker) combine(s *schema, n *Node) []issue {
 
 // choose checks n against alternatives and tells the causes in the branch that fits
 // best: the one that went deepest, then the one with fewest causes.
-func (c *checker) choose(env *schemaEnv, branches []*Node, n *Node, any bool) []issue {
+func (c *checker) choose(env *schemaEnv, branches []*Node, n *Node, several bool) []issue {
 	fits, best, bestScore := -1, -1, 0
 	count := 0
 	for i, b := range branches {
@@ -446,7 +444,7 @@ func (c *checker) choose(env *schemaEnv, branches []*Node, n *Node, any bool) []
 			if count++; count == 1 {
 				fits = i
 			}
-			if any {
+			if several {
 				break
 			}
 			continue
@@ -456,7 +454,7 @@ func (c *checker) choose(env *schemaEnv, branches []*Node, n *Node, any bool) []
 		}
 	}
 	switch {
-	case count == 1, count > 1 && any:
+	case count == 1, count > 1 && several:
 		if c.quiet || !c.spec || n.Kind != Map && n.Kind != List {
 			return nil
 		}

@@ -56,12 +56,12 @@ type Affected struct {
 	Owner       string `json:"owner,omitempty"`
 }
 
-// Diff lists what changed from old to new: one entry for each edit of the sources,
+// Diff lists what changed from old to cur: one entry for each edit of the sources,
 // however many channels and applications share what was edited. Versions in info and
 // keys of x-parser-* never count.
-func Diff(old, new *Catalog) []Change {
-	d := &differ{old: old, new: new, changes: []Change{}, compared: map[Identity]bool{}, sharing: map[Identity][]*Stream{}, gone: map[string]bool{}}
-	for _, c := range [...]*Catalog{old, new} {
+func Diff(old, cur *Catalog) []Change {
+	d := &differ{old: old, new: cur, changes: []Change{}, compared: map[Identity]bool{}, sharing: map[Identity][]*Stream{}, gone: map[string]bool{}}
+	for _, c := range [...]*Catalog{old, cur} {
 		for _, s := range c.Streams() {
 			for _, ch := range s.Channels {
 				for _, m := range ch.Messages {

@@ -148,8 +148,7 @@ func (r ownerRule) matches(name string) bool {
 	return false
 }
 
-func lifecycle(b *builder, n *Node, tags []Tag) Value[Lifecycle] {
-	_ = tags
+func lifecycle(n *Node) Value[Lifecycle] {
 	if x := n.Get("x-lifecycle"); x != nil {
 		v := Value[Lifecycle]{Origin: OriginExtension, Key: x.Key, At: x.Pos()}
 		if x.Kind == String {
@@ -400,7 +399,7 @@ func (b *builder) channelGovernance(ch *Channel) {
 		}
 		ch.Owner = ch.Owner.Or(inherited)
 	}
-	ch.Lifecycle = lifecycle(b, n, ch.Tags)
+	ch.Lifecycle = lifecycle(n)
 	ch.Classification = classification(n)
 	if !ch.Classification.Known() {
 		for _, up := range [...]*Node{b.doc.root(), b.get(b.doc.root(), "info")} {
@@ -515,7 +514,7 @@ func (b *builder) operationDetails(op *Operation) {
 		op.SLO.LagAge = op.SLO.LagAge.Or(op.Channel.SLO.LagAge)
 		op.SLO.LagRecords = op.SLO.LagRecords.Or(op.Channel.SLO.LagRecords)
 	}
-	op.Lifecycle = lifecycle(b, n, op.Tags)
+	op.Lifecycle = lifecycle(n)
 	op.Waivers = b.waivers(n)
 	op.ErrorTopics = b.errorTopics(op, k)
 }
@@ -687,7 +686,7 @@ func (b *builder) messageGovernance(m *Message) {
 		compatibility(k.Get("x-compatibility"), OriginExtension),
 		compatibility(n.Get("x-messageCompatibility"), OriginAlias), compatibility(k.Get("x-messageCompatibility"), OriginAlias),
 	)
-	m.Lifecycle = lifecycle(b, n, m.Tags)
+	m.Lifecycle = lifecycle(n)
 	m.Classification = classification(n)
 	m.Waivers = b.waivers(n)
 	if m.Payload != nil && m.Payload.node != nil {

@@ -66,6 +66,9 @@ func Load(ctx context.Context, o Options) (*Catalog, error) {
 		if err := l.validate(ctx, c); err != nil {
 			return nil, err
 		}
+	} else {
+		l.topicNames(c)
+		l.crossRules(c)
 	}
 	c.finish(l, severities)
 	if len(l.errs) > 0 {

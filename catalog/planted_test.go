@@ -94,6 +94,15 @@ func TestPlantedDefects(t *testing.T) {
 			t.Errorf("%s is in the model", f)
 		}
 	}
+	bare, err := catalog.Load(t.Context(), catalog.Options{FS: files})
+	if bare == nil {
+		t.Fatal(err)
+	}
+	for _, topic := range []string{"names.order.v1", "names.order_v1", "good.thing.v1", "bad topic/name"} {
+		if len(bare.Blocked(topic)) == 0 || len(c.Blocked(topic)) == 0 {
+			t.Errorf("%s is not blocked", topic)
+		}
+	}
 	if c.Blocked("names.order.v1") == nil || c.Blocked("names.order_v1") == nil || c.Blocked("good.thing.v1") == nil || c.Blocked("bom.thing.v1") != nil {
 		t.Error("blocked topics are not those with a blocking finding")
 	}

@@ -8,6 +8,20 @@ import (
 	"github.com/weirhq/weir/finding"
 )
 
+// topicNames finds illegal names without a full validation, so that no load leaves a
+// topic that plan must not touch unmarked.
+func (l *loader) topicNames(c *Catalog) {
+	for ch := range c.Channels() {
+		if ch.Foreign || ch.Topic == "" || ch.Protocol != "kafka" {
+			continue
+		}
+		if err := TopicNameError(ch.Topic); err != nil {
+			l.report(topicFinding("topic/name", ch.Topic, ch.At, "/channels/"+escapePointer(ch.ID),
+				"topic name "+quote(shorten(ch.Topic, 80))+" "+err.Error(), "Kafka refuses it"))
+		}
+	}
+}
+
 // crossRules checks what only the whole catalog shows.
 func (l *loader) crossRules(c *Catalog) {
 	l.definedTwice(c)

@@ -339,11 +339,10 @@ func (v *documentCheck) overrides(ch *Channel) {
 
 func (v *documentCheck) operation(op *Operation) {
 	n := op.node
-	raw := n
 	if v.d.file.major == 3 {
 		v.operation3(op)
 	}
-	if v.mine(raw) {
+	if v.mine(n) {
 		v.security(n)
 		v.tags(n)
 	}
@@ -406,9 +405,6 @@ func (v *documentCheck) reply(op *Operation) {
 	f.Position = r.Get("address").KeyPos()
 	f.Related = []finding.Related{{Position: addr.Pos(), Message: "the fixed address"}}
 	v.d.fs = append(v.d.fs, f)
-	if loc := v.l.st.deref(r.Get("address")).Get("location"); loc != nil {
-		_ = loc
-	}
 }
 
 // suspectPerspective looks for signs that a direction is written the wrong way round.
@@ -483,13 +479,13 @@ func (v *documentCheck) message(m *Message) {
 		}
 	}
 	if c := v.l.st.deref(n.Get("correlationId")); c != nil {
-		v.expression(c.Get("location"), m, n)
+		v.expression(c.Get("location"), m)
 	}
 	v.examples(m)
 }
 
 // expression checks that a runtime expression points at something that is declared.
-func (v *documentCheck) expression(loc *Node, m *Message, n *Node) {
+func (v *documentCheck) expression(loc *Node, m *Message) {
 	if loc == nil {
 		return
 	}
@@ -520,7 +516,6 @@ func (v *documentCheck) expression(loc *Node, m *Message, n *Node) {
 		msg = "correlationId points at a field that the payload does not declare: " + loc.Value
 	}
 	f := newFinding("msg/correlation-id", loc, subjectOf("message", m.ID), msg, "declare it, so that weir trace can find it")
-	_ = n
 	v.d.fs = append(v.d.fs, f)
 }
 
