@@ -446,20 +446,21 @@ func (e *Engine) directions(ctx context.Context, checker Checker, r *SubjectResu
 	o.Additive = r.Mode == ModeAdditive
 	for _, dir := range r.Mode.Directions() {
 		res, err := checker.Check(ctx, old, cur, dir, o)
-		if err != nil {
-			if se, ok := errors.AsType[*SchemaError](err); ok && ctx.Err() == nil {
-				e.unprovenFinding(r, "compat/invalid-schema", se.At, se.Err.Error(), "repair the schema: nothing can be said about it")
-				continue
-			}
+		se, unlinked := errors.AsType[*SchemaError](err)
+		switch {
+		case unlinked && ctx.Err() == nil: // a prediction may do without what is missing
+			e.unprovenFinding(r, "compat/invalid-schema", se.At, se.Err.Error(), "repair the schema: nothing can be said about it")
+		case err != nil:
 			return fmt.Errorf("compare %s: %w", r.Name, err)
-		}
-		c := Comparison{Version: v.Schema.Version, Direction: dir, Verdict: res.Verdict, Findings: res.Findings}
-		for _, f := range res.Findings {
-			if f.Proof == ProvenBreak && f.Severity > finding.Info {
-				c.Grade = worseGrade(c.Grade, cmp.Or(f.Grade, Direct))
+		default:
+			c := Comparison{Version: v.Schema.Version, Direction: dir, Verdict: res.Verdict, Findings: res.Findings}
+			for _, f := range res.Findings {
+				if f.Proof == ProvenBreak && f.Severity > finding.Info {
+					c.Grade = worseGrade(c.Grade, cmp.Or(f.Grade, Direct))
+				}
 			}
+			r.Comparisons = append(r.Comparisons, c)
 		}
-		r.Comparisons = append(r.Comparisons, c)
 		if e.policy.As != "" {
 			if err := e.predict(ctx, checker, r, old, cur, dir); err != nil {
 				return err

@@ -161,7 +161,7 @@ func sharedDiff(w, r protoreflect.Message) string {
 			continue // a value the reader does not know was added, which readers ignore
 		}
 		// Presence counts only where both sides have it: optional may come and go.
-		implied := hasDefault(f) && hasDefault(g) && !(f.HasPresence() && g.HasPresence())
+		implied := hasDefault(f) && hasDefault(g) && (!f.HasPresence() || !g.HasPresence())
 		if a, b := canon(f, w.Get(f), implied || w.Has(f)), canon(g, r.Get(g), implied || r.Has(g)); a != b {
 			return fmt.Sprintf("%s: wrote %s, read %s", f.Name(), a, b)
 		}
