@@ -261,7 +261,7 @@ func compareTree(ctx context.Context, d *Deps, policy compat.Policy, cf *catalog
 			return nil, err
 		}
 	case b.tree != nil:
-		pairs, changes := compat.CatalogSubjects(past, compat.Side{Catalog: now})
+		pairs, changes := compat.CatalogSubjects(past, compat.Side{Catalog: now, Unread: unread(loadErr)})
 		subjects, loose = pairs, append(loose, changes...)
 	}
 	subjects = append(subjects, compat.LinkSubjects(now)...)
@@ -273,6 +273,19 @@ func compareTree(ctx context.Context, d *Deps, policy compat.Policy, cf *catalog
 		loose = append(loose, le.Findings()...)
 	}
 	return &compatRun{report: e.Report(results, loose, b.words), rules: e.Rules(), catalog: now, loadErr: catalogFailure(loadErr)}, nil
+}
+
+// unread lists the documents that a load left out.
+func unread(err error) []string {
+	le, ok := errors.AsType[*catalog.LoadErrors](err)
+	if !ok {
+		return nil
+	}
+	var files []string
+	for _, e := range le.Errors {
+		files = append(files, e.At.File)
+	}
+	return files
 }
 
 // bare reports that the tree may be schema files alone: no document was found, and

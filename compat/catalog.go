@@ -18,6 +18,9 @@ type Side struct {
 	Catalog *catalog.Catalog
 	// Version names it for people: a commit, a folder, empty for the work tree.
 	Version string
+	// Unread are the documents that could not be loaded: what they declare is not
+	// gone, it is unknown.
+	Unread []string
 }
 
 // History loads the versions of a document before the baseline, newest first; cut
@@ -166,7 +169,7 @@ func (p *pairing) channelAdded(ch *catalog.Channel) {
 // channelRemoved reports a definition that is gone. Where another document still
 // defines the topic, only this document stopped describing it.
 func (p *pairing) channelRemoved(ch *catalog.Channel, described bool) {
-	if described {
+	if described || slices.Contains(p.cur.Unread, ch.App.File) {
 		return
 	}
 	who := whoIs(p.old.Catalog, ch, nil)

@@ -614,7 +614,7 @@ func (e *Engine) severity(r *SubjectResult, f Finding) finding.Severity {
 // finding renders one of a checker's findings for people and encoders.
 func (e *Engine) finding(r *SubjectResult, c Comparison, f Finding) finding.Finding {
 	out := finding.Finding{
-		Rule: f.Rule, Severity: e.severity(r, f), Subject: r.subject(), Message: f.Message, Hint: f.Suggestion,
+		Rule: f.Rule, Severity: e.severity(r, f), Subject: r.subject(), Message: clip(f.Message), Hint: f.Suggestion,
 		Position: f.NewAt, Pointer: cmp.Or(f.NewPointer, f.OldPointer), Owner: r.Owner,
 		Fingerprint: fingerprint(f.Rule, r.Name, string(f.Direction), cmp.Or(f.OldPointer, f.NewPointer), f.Change),
 	}
@@ -622,7 +622,7 @@ func (e *Engine) finding(r *SubjectResult, c Comparison, f Finding) finding.Find
 	if f.Contract { // a contract is broken for both sides at once
 		out.Fingerprint = fingerprint(f.Rule, r.Name, "", cmp.Or(f.OldPointer, f.NewPointer), f.Change)
 	} else {
-		out.Message = strings.ToUpper(string(f.Direction)) + ": " + f.Message
+		out.Message = strings.ToUpper(string(f.Direction)) + ": " + out.Message
 	}
 	if r.Link != nil {
 		out.Rule = "compat/producer-consumer-mismatch"
@@ -641,7 +641,7 @@ func (e *Engine) finding(r *SubjectResult, c Comparison, f Finding) finding.Find
 	}
 	detail := func(label, text string) {
 		if text != "" {
-			out.Details = append(out.Details, finding.Detail{Label: label, Text: text})
+			out.Details = append(out.Details, finding.Detail{Label: label, Text: clip(text)})
 		}
 	}
 	switch {
@@ -679,6 +679,16 @@ func (e *Engine) finding(r *SubjectResult, c Comparison, f Finding) finding.Find
 		detail("who", r.Who.text(f.Direction))
 	}
 	return out
+}
+
+// clip keeps a line readable: a schema may list a million values. The whole witness
+// is in the comparison.
+func clip(s string) string {
+	const most = 2000 // bytes
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + fmt.Sprintf("… (%d bytes)", len(s))
 }
 
 func joinText(a, b string) string {

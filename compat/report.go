@@ -92,6 +92,9 @@ func (e *Engine) Report(results []SubjectResult, loose []finding.Finding, baseli
 		if f.Severity == finding.Error && isBreak(f.Rule) {
 			r.Verdict, r.Grade = r.Verdict.Worse(ProvenBreak), Direct
 		}
+		if strings.HasPrefix(f.Rule, "load/") || f.Rule == "compat/invalid-baseline" {
+			r.Verdict = r.Verdict.Worse(Unproven) // what was not read was not compared
+		}
 	}
 	if r.Counts.Unchecked > 0 && r.Counts.Compatible+r.Counts.Breaks == 0 && r.Verdict == ProvenCompatible {
 		r.Verdict = Unproven // nothing was proven at all
