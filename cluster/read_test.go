@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -394,4 +395,70 @@ func TestDoctor(t *testing.T) {
 	if got["brokers reachable"] != cluster.Fail || got["API versions"] != cluster.Skipped {
 		t.Errorf("nobody listens: %v", got)
 	}
+}
+
+// TestDoctorOverTLS looks at the certificate, and finds one that ends too soon.
+func TestDoctorOverTLS(t *testing.T) {
+	k := kafkatest.Start(t, kafkatest.On(kafkatest.SSL))
+	c, err := cluster.Open(t.Context(), cluster.Profile{Brokers: k.Brokers, TLS: cluster.TLS{
+		CA: filepath.Join(k.TLSDir, "ca.pem"), Cert: filepath.Join(k.TLSDir, "client.pem"), Key: filepath.Join(k.TLSDir, "client.key"),
+	}}, cluster.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	o := cluster.Observe(t.Context(), c, time.Now())
+	if o.TLS == nil {
+		t.Fatalf("no handshake was looked at: %v", o.TLSErr)
+	}
+	status := func() (tls, auth, plain cluster.CheckStatus) {
+		checks := cluster.Diagnose(o)
+		return checks[1].Status, checks[2].Status, checks[5].Status
+	}
+	o.Now = o.TLS.PeerCertificates[0].NotAfter.Add(-20 * 24 * time.Hour)
+	if tls, auth, plain := status(); tls != cluster.Pass || auth != cluster.Pass || plain != cluster.Pass {
+		t.Errorf("TLS %s, authentication %s, plaintext %s", tls, auth, plain)
+	}
+	o.Now = o.TLS.PeerCertificates[0].NotAfter.Add(-3 * 24 * time.Hour)
+	if tls, _, _ := status(); tls != cluster.Fail {
+		t.Errorf("a certificate that ends in three days: %s", tls)
+	}
+}
+
+// BenchmarkTopics reads 2,000 topics of 6 partitions with everything about them.
+func BenchmarkTopics(b *testing.B) {
+	k := kafkatest.Start(b, kafkatest.Embedded())
+	var names []string
+	for i := range 2000 {
+		names = append(names, fmt.Sprintf("bench.topic.%04d", i))
+	}
+	for batch := range slices.Chunk(names, 500) {
+		if _, err := k.Admin().CreateTopics(b.Context(), 6, 3, nil, batch...); err != nil {
+			b.Fatal(err)
+		}
+	}
+	c, err := cluster.Open(b.Context(), cluster.Profile{Brokers: k.Brokers}, cluster.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close()
+	b.Run("list", func(b *testing.B) {
+		for b.Loop() {
+			if l, err := c.Topics(b.Context(), cluster.TopicsQuery{}); err != nil || len(l.Topics) != 2000 {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("everything", func(b *testing.B) {
+		for b.Loop() {
+			l, err := c.Topics(b.Context(), cluster.TopicsQuery{Rights: true})
+			if err != nil {
+				b.Fatal(err)
+			}
+			_, cerr := c.TopicConfigs(b.Context(), names)
+			if err := errors.Join(cerr, c.Offsets(b.Context(), l.Topics), c.Sizes(b.Context(), l.Topics)); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
