@@ -8,6 +8,7 @@ import (
 
 	"github.com/weirhq/weir/cluster"
 	"github.com/weirhq/weir/internal/term"
+	"github.com/weirhq/weir/lag"
 )
 
 type groupListOptions struct {
@@ -75,7 +76,61 @@ func runGroupList(ctx context.Context, d *Deps, o *groupListOptions) error {
 	if list.Scope.Complete != nil && !*list.Scope.Complete {
 		d.Log.Warn("the list may be incomplete: " + list.Scope.Reason)
 	}
-	return d.Out.Emit(o.format, "group_list", list, viewGroupList(list, o.format == term.Wide))
+	listing := &groupListing{Groups: []groupRow{}, Scope: list.Scope, SilentBrokers: list.SilentBrokers}
+	for _, g := range list.Groups {
+		listing.Groups = append(listing.Groups, groupRow{Group: g})
+	}
+	if o.format == term.Wide || o.format == term.JSON || o.format == term.YAML {
+		if err := addMembers(ctx, d, conn, listing); err != nil {
+			return err
+		}
+	}
+	return d.Out.Emit(o.format, "group_list", listing, viewGroupList(listing, o.format == term.Wide))
+}
+
+// groupRow is a group in a listing; what was not asked for or not told is null.
+type groupRow struct {
+	cluster.Group
+	Members *int `json:"members"`
+	// Static are the instance ids of its static members.
+	Static []string `json:"static_members"`
+}
+
+type groupListing struct {
+	Groups        []groupRow    `json:"groups"`
+	Scope         cluster.Scope `json:"scope"`
+	SilentBrokers []int32       `json:"silent_brokers"`
+}
+
+// addMembers describes the groups of a listing. A group that cannot be described keeps
+// its members unknown.
+func addMembers(ctx context.Context, d *Deps, conn *cluster.Conn, l *groupListing) error {
+	at := make(map[string]int, len(l.Groups))
+	for i := range l.Groups {
+		at[l.Groups[i].Name] = i
+	}
+	if len(at) == 0 {
+		return nil
+	}
+	r := &lag.Reader{Client: conn.Client, Now: d.Now}
+	_, err := r.Each(ctx, lag.Query{MembersOnly: true, Match: func(g string) bool { _, ok := at[g]; return ok }}, func(s *lag.Snapshot) error {
+		for i := range s.Groups {
+			g := &s.Groups[i]
+			row := &l.Groups[at[g.Name]]
+			if g.DescribeErr != nil || g.State == "" && len(g.Members) == 0 {
+				continue
+			}
+			n := len(g.Members)
+			row.Members, row.Static = &n, []string{}
+			for _, m := range g.Members {
+				if m.InstanceID != "" {
+					row.Static = append(row.Static, m.InstanceID)
+				}
+			}
+		}
+		return nil
+	})
+	return lagFailure("describe groups", "", err)
 }
 
 // groupMissing tells a group that does not exist from one that may not be seen.
@@ -90,17 +145,21 @@ type errNoGroup string
 
 func (e errNoGroup) Error() string { return "list group " + string(e) + ": no such group" }
 
-func viewGroupList(list *cluster.GroupList, wide bool) term.View {
+func viewGroupList(list *groupListing, wide bool) term.View {
 	table := func() *term.Table {
 		cols := []string{"GROUP*", "TYPE", "STATE", "PROTOCOL"}
 		if wide {
-			cols = append(cols, ">COORDINATOR")
+			cols = append(cols, ">COORDINATOR", ">MEMBERS", "STATIC-MEMBERS")
 		}
 		t := term.NewTable(cols...)
 		for _, g := range list.Groups {
 			row := []any{g.Name, deref(g.Type), deref(g.State), g.Protocol}
 			if wide {
-				row = append(row, g.Coordinator)
+				var members any
+				if g.Members != nil {
+					members = *g.Members
+				}
+				row = append(row, g.Coordinator, members, joinComma(g.Static))
 			}
 			t.Row(row...)
 		}

@@ -362,6 +362,9 @@ func denied(rep *lag.Report) error {
 
 // lagFailure gives an error of package lag its class, unless it has one.
 func lagFailure(op, subject string, err error) error {
+	if err == nil {
+		return nil
+	}
 	if _, ok := errors.AsType[interface {
 		error
 		Code() string

@@ -67,6 +67,8 @@ type Query struct {
 	Ladder []time.Duration
 	// Settings also reads whether topics are compacted, how they are stamped and kept.
 	Settings bool
+	// MembersOnly leaves out offsets: what is left is who is in which group.
+	MembersOnly bool
 	// Exact fetches the first record that each group has not read, which needs READ.
 	Exact bool
 	// Prove fetches only where nothing seems to move, to tell control records and aborted
@@ -429,6 +431,9 @@ func (r *reading) chunk(ctx context.Context, q Query, groups []Group) (*Snapshot
 			r.describe(ctx, b, gs)
 			return nil
 		})
+		if q.MembersOnly {
+			continue
+		}
 		all.Go(func() error {
 			r.commits(ctx, b, gs)
 			return nil
@@ -437,6 +442,10 @@ func (r *reading) chunk(ctx context.Context, q Query, groups []Group) (*Snapshot
 	_ = all.Wait()
 	if err := ctx.Err(); err != nil {
 		return nil, err
+	}
+	if q.MembersOnly {
+		s.EndsAt, s.Coverage = s.At, r.coverage()
+		return s, nil
 	}
 	if q.Topic != nil {
 		for i := range groups {
