@@ -273,7 +273,7 @@ func replaceFile(path string, b []byte) error {
 	}
 	defer func() { _ = os.Remove(f.Name()) }()
 	_, err = io.Copy(f, bytes.NewReader(b))
-	if e := f.Chmod(0o644); err == nil { //nolint:gosec // the collector runs as another user
+	if e := f.Chmod(0o644); err == nil { // the collector runs as another user
 		err = e
 	}
 	if e := f.Close(); err == nil {

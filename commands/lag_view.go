@@ -261,7 +261,7 @@ func viewLagRest(p *term.Page, rep *lag.Report, verdict string) {
 			p.Line("%s and %d more failures", p.Mark("warn"), len(rep.Coverage.Failures)-most)
 			break
 		}
-		where := "broker " + fmt.Sprint(f.Broker)
+		where := "broker " + itoa(f.Broker)
 		if f.Broker < 0 {
 			where = "cluster"
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/weirhq/weir/internal/term"
@@ -96,7 +97,8 @@ func (s *lagScreen) take(rep *lag.Report) {
 		if g.Lag != nil {
 			n = *g.Lag
 		}
-		l := append(s.lags[g.Group], n)
+		l := s.lags[g.Group]
+		l = append(l, n)
 		s.lags[g.Group] = l[max(0, len(l)-sparkLength):]
 		before, known := s.status[g.Group]
 		if known && before != g.Status {
@@ -110,8 +112,7 @@ func (s *lagScreen) take(rep *lag.Report) {
 func (s *lagScreen) frame(p *term.Page, rep *lag.Report, wide bool) {
 	p.Line("%s  %s", term.In(term.Bold, "lag"), rep.At.Format(time.RFC3339))
 	p.Table(lagTable(p, rep, wide, func(group string) string { return sparkline(s.lags[group], p.Unicode) }))
-	for i := len(s.changes) - 1; i >= 0; i-- {
-		c := s.changes[i]
+	for _, c := range slices.Backward(s.changes) {
 		p.Line("%s %s: %s -> %s", term.In(term.Faint, c.at.Format(time.TimeOnly)), c.group, wordOf(c.from), wordOf(c.to))
 	}
 	viewLagRest(p, rep, "")

@@ -7,7 +7,7 @@ import "time"
 // "record + 1" rests on it.
 const gapOffsets = 2
 
-func noAge() *Age { return &Age{MaxMS: ptr(int64(0)), Exact: true} }
+func noAge() *Age { return &Age{MaxMS: new(int64(0)), Exact: true} }
 
 // ageOf is the age of the first record that the group has not read: nothing when there
 // is none, exact when a fetch saw it, else what the ladder proves; nil when unknown.

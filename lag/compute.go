@@ -65,7 +65,6 @@ type Builder struct {
 	o      Options
 	report *Report
 	total  summer
-	first  time.Time
 }
 
 // NewBuilder starts an empty report.
@@ -99,6 +98,7 @@ func (b *Builder) Report(c Coverage) *Report {
 	if c.Answered < c.Brokers {
 		r.Total.AtLeast = true // groups may be missing altogether
 	}
+	b.o.History.prune()
 	span := b.o.History.span()
 	if span > 0 {
 		ms := span.Milliseconds()
@@ -126,7 +126,7 @@ func (b *Builder) group(s *Snapshot, g *Group) GroupLag {
 	out := GroupLag{Group: g.Name, Kind: g.Kind, Coordinator: g.Coordinator, Notes: []string{}, Protocol: g.ProtocolType, Assignor: g.Assignor, Instances: []string{}}
 	if g.State != "" {
 		// A copy: a pointer into the snapshot would keep all of it in memory.
-		out.State = ptr(g.State)
+		out.State = new(g.State)
 	}
 	out.Owner = known(b.o.Owner, g.Name)
 	if g.DescribeErr == nil && (g.State != "" || len(g.Members) > 0) {
@@ -326,7 +326,7 @@ func (b *Builder) partition(s *Snapshot, g *Group, c Commit, owner *Member) Part
 	}
 	l, topic := s.Logs[c.Partition], s.Topics[c.Topic]
 	if c.Err == nil && c.Offset >= 0 {
-		p.Committed = ptr(c.Offset)
+		p.Committed = new(c.Offset)
 	}
 	if topic.Missing || errors.Is(l.Err, kerr.UnknownTopicOrPartition) || errors.Is(l.Err, kerr.UnknownTopicID) {
 		p.TopicDeleted = true
@@ -334,10 +334,10 @@ func (b *Builder) partition(s *Snapshot, g *Group, c Commit, owner *Member) Part
 		return p
 	}
 	if l.Err == nil {
-		p.Start, p.LSO, p.End = ptr(l.Start), ptr(l.LSO), ptr(l.HWM)
+		p.Start, p.LSO, p.End = new(l.Start), new(l.LSO), new(l.HWM)
 	}
 	if err := cmp.Or(c.Err, l.Err, topic.Err); err != nil {
-		p.Error = ptr(errText(err))
+		p.Error = new(errText(err))
 		p.Status = Unknown
 		return p
 	}
@@ -379,21 +379,19 @@ func (b *Builder) partition(s *Snapshot, g *Group, c Commit, owner *Member) Part
 	return p
 }
 
-func ptr[T any](v T) *T { return &v }
-
 // measure computes what offsets alone say. The commit was read before the end, so a
 // commit above the end is never a race.
 func (p *PartitionLag) measure(c Commit, l Log) {
 	head := max(c.Offset, l.Start)
-	p.Lag = ptr(max(0, l.HWM-head))
-	p.Stable = ptr(max(0, l.LSO-head))
+	p.Lag = new(max(0, l.HWM-head))
+	p.Stable = new(max(0, l.LSO-head))
 	p.Effective = p.Stable
-	p.Pinned = ptr(l.HWM - l.LSO)
-	p.Lost = ptr(max(0, l.Start-c.Offset))
-	p.Ahead = ptr(max(0, c.Offset-l.HWM))
-	p.Margin = ptr(c.Offset - l.Start)
+	p.Pinned = new(l.HWM - l.LSO)
+	p.Lost = new(max(0, l.Start-c.Offset))
+	p.Ahead = new(max(0, c.Offset-l.HWM))
+	p.Margin = new(c.Offset - l.Start)
 	if size := l.HWM - l.Start; size > 0 {
-		p.RetentionRatio = ptr(float64(*p.Lag) / float64(size))
+		p.RetentionRatio = new(float64(*p.Lag) / float64(size))
 	}
 	if c.Offset > l.HWM {
 		p.Notes = append(p.Notes, "the commit lies above the end: a recreated topic, an unclean election or a wrong reset")
@@ -405,7 +403,7 @@ func (p *PartitionLag) measure(c Commit, l Log) {
 func (p *PartitionLag) effective(l Log) {
 	h, ok := l.Head[max(*p.Committed, l.Start)]
 	if ok && h.Err == nil && h.Empty && *p.Stable > 0 {
-		p.Effective = ptr(int64(0))
+		p.Effective = new(int64(0))
 		p.Notes = append(p.Notes, "control or aborted records only")
 	}
 }
@@ -414,14 +412,14 @@ func (p *PartitionLag) effective(l Log) {
 // log is empty, and then the lag is known; otherwise only an assumption makes it known.
 func (p *PartitionLag) never(l Log, owned bool, assume Assume) {
 	p.NeverCommitted = true
-	p.IfEarliest, p.IfLatest = ptr(l.HWM-l.Start), ptr(int64(0))
+	p.IfEarliest, p.IfLatest = new(l.HWM-l.Start), new(int64(0))
 	if !owned || l.HWM != l.Start && assume == AssumeNothing {
 		return
 	}
-	p.Pinned = ptr(l.HWM - l.LSO)
-	p.Lag, p.Stable = ptr(int64(0)), ptr(int64(0))
+	p.Pinned = new(l.HWM - l.LSO)
+	p.Lag, p.Stable = new(int64(0)), new(int64(0))
 	if assume == AssumeEarliest {
-		p.Lag, p.Stable = ptr(l.HWM-l.Start), ptr(l.LSO-l.Start)
+		p.Lag, p.Stable = new(l.HWM-l.Start), new(l.LSO-l.Start)
 	}
 	p.Effective = p.Stable
 }
@@ -433,17 +431,17 @@ func (p *PartitionLag) share(c Commit, l Log) {
 		p.Committed = nil
 	}
 	if c.ShareLag == nil {
-		p.Error = ptr("the broker does not tell the lag of share groups (before 4.2)")
+		p.Error = new("the broker does not tell the lag of share groups (before 4.2)")
 		p.Status = Unknown
 		return
 	}
-	p.Lag, p.Stable, p.Effective = ptr(*c.ShareLag), ptr(*c.ShareLag), ptr(*c.ShareLag)
-	p.Pinned = ptr(l.HWM - l.LSO)
+	p.Lag, p.Stable, p.Effective = new(*c.ShareLag), new(*c.ShareLag), new(*c.ShareLag)
+	p.Pinned = new(l.HWM - l.LSO)
 	if c.Offset >= 0 {
-		p.Margin = ptr(c.Offset - l.Start)
+		p.Margin = new(c.Offset - l.Start)
 	}
 	if size := l.HWM - l.Start; size > 0 {
-		p.RetentionRatio = ptr(min(1, float64(*c.ShareLag)/float64(size)))
+		p.RetentionRatio = new(min(1, float64(*c.ShareLag)/float64(size)))
 	}
 	if *c.ShareLag == 0 {
 		p.Age = noAge()
@@ -461,10 +459,10 @@ func (p *PartitionLag) rates(w []Sample) {
 		return
 	}
 	if z.End >= a.End {
-		p.Produced = ptr(float64(z.End-a.End) / secs)
+		p.Produced = new(float64(z.End-a.End) / secs)
 	}
 	if a.Commit >= 0 && z.Commit >= a.Commit {
-		p.Consumed = ptr(float64(z.Commit-a.Commit) / secs)
+		p.Consumed = new(float64(z.Commit-a.Commit) / secs)
 	}
 	if p.Produced == nil || p.Consumed == nil || p.Effective == nil || *p.Effective == 0 {
 		return
@@ -481,7 +479,7 @@ func catchUp(lag int64, produced, consumed float64) *CatchUp {
 	if ms > 1e15 { // thirty thousand years
 		return &CatchUp{Never: true}
 	}
-	return &CatchUp{MS: ptr(int64(ms))}
+	return &CatchUp{MS: new(int64(ms))}
 }
 
 // predict tells when retention reaches the first unread record: by its age, or by how
@@ -491,14 +489,14 @@ func (p *PartitionLag) predict(t Topic, w []Sample) {
 		return
 	}
 	if p.Lost != nil && *p.Lost > 0 {
-		p.LossInMS = ptr(int64(0))
+		p.LossInMS = new(int64(0))
 		return
 	}
 	if t.Compacted != nil && *t.Compacted && t.Retention == nil {
 		return
 	}
 	if t.Retention != nil && p.Age != nil && p.Age.MaxMS != nil {
-		p.LossInMS = ptr(max(0, t.Retention.Milliseconds()-*p.Age.MaxMS))
+		p.LossInMS = new(max(0, t.Retention.Milliseconds()-*p.Age.MaxMS))
 		return
 	}
 	if len(w) < 2 || p.Margin == nil {
@@ -509,7 +507,7 @@ func (p *PartitionLag) predict(t Topic, w []Sample) {
 	if moved := float64(z.Start - a.Start); secs > 0 && moved > 0 {
 		net := moved/secs - value(p.Consumed)
 		if net > 0 {
-			p.LossInMS = ptr(int64(float64(*p.Margin) / net * 1000))
+			p.LossInMS = new(int64(float64(*p.Margin) / net * 1000))
 		}
 	}
 }
@@ -582,8 +580,8 @@ func (s *summer) add(p *PartitionLag) {
 	}
 	if p.Produced != nil && p.Consumed != nil {
 		s.rated++
-		s.produced = ptr(value(s.produced) + *p.Produced)
-		s.consumed = ptr(value(s.consumed) + *p.Consumed)
+		s.produced = new(value(s.produced) + *p.Produced)
+		s.consumed = new(value(s.consumed) + *p.Consumed)
 	}
 }
 
@@ -618,7 +616,7 @@ func older(a, b *Age) *Age {
 	if a.MaxMS == nil || b.MaxMS == nil {
 		out.MaxMS = nil
 	} else {
-		out.MaxMS = ptr(max(*a.MaxMS, *b.MaxMS))
+		out.MaxMS = new(max(*a.MaxMS, *b.MaxMS))
 	}
 	out.MaxUnsure = a.MaxUnsure || b.MaxUnsure
 	out.Exact = out.MaxMS != nil && *out.MaxMS == out.MinMS
@@ -633,9 +631,9 @@ func (s *summer) figures() Figures {
 		gateUnknown: s.unread + s.never, ageUnknown: s.ageUnknown,
 	}
 	if s.known > 0 || s.unread+s.never == 0 {
-		f.Lag, f.Stable, f.Effective = ptr(s.lag), ptr(s.stable), ptr(s.effective)
-		f.Pinned, f.Lost, f.Ahead = ptr(s.pinned), ptr(s.lost), ptr(s.ahead)
-		f.gateLag = ptr(s.gate)
+		f.Lag, f.Stable, f.Effective = new(s.lag), new(s.stable), new(s.effective)
+		f.Pinned, f.Lost, f.Ahead = new(s.pinned), new(s.lost), new(s.ahead)
+		f.gateLag = new(s.gate)
 	}
 	if s.rated == s.known && s.rated > 0 && s.effective > 0 {
 		f.CatchUp = catchUp(s.effective, *s.produced, *s.consumed)

@@ -3,6 +3,7 @@ package lag
 import (
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -26,7 +27,7 @@ func world(kind Kind, c Commit, l Log, t Topic, owned bool) *Snapshot {
 		Coverage: Coverage{Brokers: 3, Answered: 3},
 	}
 	caught := func(topic string, p int32) Commit {
-		return Commit{Partition: Partition{topic, p}, Offset: 200, ShareLag: ptr(int64(0))}
+		return Commit{Partition: Partition{topic, p}, Offset: 200, ShareLag: new(int64(0))}
 	}
 	g := Group{Name: "billing", Kind: kind, State: "Empty", Commits: []Commit{c, caught("orders", 1), caught("payments", 0)}}
 	if owned {
@@ -80,56 +81,106 @@ func TestOnePartition(t *testing.T) {
 		owned  bool
 		want   want
 	}{
-		{name: "normal", commit: Commit{Offset: 150}, log: whole, owned: true,
-			want: want{lag: 50, stable: 50, effective: 50, margin: "50ns", ratio: 0.5, status: OK, total: 50, earliest: -1}},
-		{name: "nobody reads", commit: Commit{Offset: 150}, log: whole,
-			want: want{lag: 50, stable: 50, effective: 50, margin: "50ns", ratio: 0.5, status: Stopped, total: 50, earliest: -1}},
-		{name: "commit below the start", commit: Commit{Offset: 50}, log: whole, owned: true,
-			want: want{lag: 100, stable: 100, effective: 100, lost: 50, margin: "-50ns", ratio: 1, status: Lost, total: 100, earliest: -1}},
-		{name: "commit above the end", commit: Commit{Offset: 250}, log: whole, owned: true,
-			want: want{ahead: 50, margin: "150ns", status: Ahead, earliest: -1}},
-		{name: "never committed, owned", commit: Commit{Offset: -1}, log: whole, owned: true,
-			want: want{lag: -1, stable: -1, effective: -1, pinned: -1, lost: -1, ahead: -1, margin: "-", ratio: -1, status: Never, earliest: 100, atLeast: true}},
-		{name: "never committed, not owned", commit: Commit{Offset: -1}, log: whole,
-			want: want{lag: -1, stable: -1, effective: -1, pinned: -1, lost: -1, ahead: -1, margin: "-", ratio: -1, status: None, earliest: 100}},
-		{name: "never committed, nothing there", commit: Commit{Offset: -1}, log: Log{Start: 100, LSO: 100, HWM: 100}, owned: true,
-			want: want{lost: -1, ahead: -1, margin: "-", ratio: -1, status: Idle}},
-		{name: "open transaction", commit: Commit{Offset: 180}, log: Log{Start: 100, LSO: 180, HWM: 200}, owned: true,
-			want: want{lag: 20, pinned: 20, margin: "80ns", ratio: 0.2, status: Blocked, total: 20, earliest: -1}},
-		{name: "open transaction, nobody reads", commit: Commit{Offset: 180}, log: Log{Start: 100, LSO: 180, HWM: 200},
-			want: want{lag: 20, pinned: 20, margin: "80ns", ratio: 0.2, status: Blocked, total: 20, earliest: -1}},
-		{name: "a control record only, proved", commit: Commit{Offset: 199}, log: Log{Start: 100, LSO: 200, HWM: 200, Head: map[int64]Head{199: {Empty: true}}}, owned: true,
-			want: want{lag: 1, stable: 1, margin: "99ns", ratio: 0.01, status: OK, total: 1, earliest: -1}},
-		{name: "a control record only, no right to prove it", commit: Commit{Offset: 199}, log: Log{Start: 100, LSO: 200, HWM: 200, Head: map[int64]Head{199: {Err: kerr.TopicAuthorizationFailed}}}, owned: true,
-			want: want{lag: 1, stable: 1, effective: 1, margin: "99ns", ratio: 0.01, status: OK, total: 1, earliest: -1}},
-		{name: "aborted data", commit: Commit{Offset: 14}, log: Log{Start: 0, LSO: 20, HWM: 20, Head: map[int64]Head{14: {Empty: true}}},
-			want: want{lag: 6, stable: 6, margin: "14ns", ratio: 0.3, status: OK, total: 6, earliest: -1}},
-		{name: "empty log", commit: Commit{Offset: 100}, log: Log{Start: 100, LSO: 100, HWM: 100}, owned: true,
-			want: want{margin: "0s", ratio: -1, status: Idle, earliest: -1}},
-		{name: "the commit is an error", commit: Commit{Offset: -1, Err: kerr.UnstableOffsetCommit}, log: whole, owned: true,
-			want: want{lag: -1, stable: -1, effective: -1, pinned: -1, lost: -1, ahead: -1, margin: "-", ratio: -1, status: Unknown, earliest: -1, atLeast: true}},
-		{name: "the end is an error", commit: Commit{Offset: 150}, log: Log{Err: kerr.KafkaStorageError}, owned: true,
-			want: want{lag: -1, stable: -1, effective: -1, pinned: -1, lost: -1, ahead: -1, margin: "-", ratio: -1, status: Unknown, earliest: -1, atLeast: true}},
-		{name: "the end is offset zero beside an error", commit: Commit{Offset: 150}, log: Log{Start: 100, LSO: 200, Err: errors.New("connection refused")}, owned: true,
-			want: want{lag: -1, stable: -1, effective: -1, pinned: -1, lost: -1, ahead: -1, margin: "-", ratio: -1, status: Unknown, earliest: -1, atLeast: true}},
-		{name: "deleted topic", commit: Commit{Offset: 150}, log: Log{Err: kerr.UnknownTopicOrPartition}, topic: Topic{Missing: true},
-			want: want{lag: -1, stable: -1, effective: -1, pinned: -1, lost: -1, ahead: -1, margin: "-", ratio: -1, status: None, earliest: -1, deleted: true}},
-		{name: "compacted topic", commit: Commit{Offset: 150}, log: whole, topic: Topic{Compacted: &yes}, owned: true,
-			want: want{lag: 50, stable: 50, effective: 50, margin: "50ns", ratio: 0.5, status: OK, total: 50, approximate: true, earliest: -1}},
-		{name: "pending transactional commit", commit: Commit{Offset: 150, Pending: true}, log: whole, owned: true,
-			want: want{lag: 50, stable: 50, effective: 50, margin: "50ns", ratio: 0.5, status: OK, total: 50, approximate: true, earliest: -1}},
-		{name: "KIP-848", kind: Consumer, commit: Commit{Offset: 150}, log: whole, owned: true,
-			want: want{lag: 50, stable: 50, effective: 50, margin: "50ns", ratio: 0.5, status: OK, total: 50, earliest: -1}},
-		{name: "share group: the coordinator counts", kind: Share, commit: Commit{Offset: 100, ShareLag: ptr(int64(7))}, log: whole, owned: true,
-			want: want{lag: 7, stable: 7, effective: 7, lost: -1, ahead: -1, margin: "0s", ratio: 0.07, status: OK, total: 7, earliest: -1}},
-		{name: "share group: an old broker does not", kind: Share, commit: Commit{Offset: 100}, log: whole, owned: true,
-			want: want{lag: -1, stable: -1, effective: -1, pinned: -1, lost: -1, ahead: -1, margin: "-", ratio: -1, status: Unknown, earliest: -1, atLeast: true}},
-		{name: "streams", kind: Streams, commit: Commit{Offset: 150}, log: whole, owned: true,
-			want: want{lag: 50, stable: 50, effective: 50, margin: "50ns", ratio: 0.5, status: OK, total: 50, earliest: -1}},
-		{name: "a kind of the future", kind: "quantum", commit: Commit{Offset: 150}, log: whole, owned: true,
-			want: want{lag: 50, stable: 50, effective: 50, margin: "50ns", ratio: 0.5, status: OK, total: 50, earliest: -1}},
-		{name: "most of the log is unread", commit: Commit{Offset: 110}, log: whole, owned: true,
-			want: want{lag: 90, stable: 90, effective: 90, margin: "10ns", ratio: 0.9, status: AtRisk, total: 90, earliest: -1}},
+		{
+			name: "normal", commit: Commit{Offset: 150}, log: whole, owned: true,
+			want: want{lag: 50, stable: 50, effective: 50, margin: "50ns", ratio: 0.5, status: OK, total: 50, earliest: -1},
+		},
+		{
+			name: "nobody reads", commit: Commit{Offset: 150}, log: whole,
+			want: want{lag: 50, stable: 50, effective: 50, margin: "50ns", ratio: 0.5, status: Stopped, total: 50, earliest: -1},
+		},
+		{
+			name: "commit below the start", commit: Commit{Offset: 50}, log: whole, owned: true,
+			want: want{lag: 100, stable: 100, effective: 100, lost: 50, margin: "-50ns", ratio: 1, status: Lost, total: 100, earliest: -1},
+		},
+		{
+			name: "commit above the end", commit: Commit{Offset: 250}, log: whole, owned: true,
+			want: want{ahead: 50, margin: "150ns", status: Ahead, earliest: -1},
+		},
+		{
+			name: "never committed, owned", commit: Commit{Offset: -1}, log: whole, owned: true,
+			want: want{lag: -1, stable: -1, effective: -1, pinned: -1, lost: -1, ahead: -1, margin: "-", ratio: -1, status: Never, earliest: 100, atLeast: true},
+		},
+		{
+			name: "never committed, not owned", commit: Commit{Offset: -1}, log: whole,
+			want: want{lag: -1, stable: -1, effective: -1, pinned: -1, lost: -1, ahead: -1, margin: "-", ratio: -1, status: None, earliest: 100},
+		},
+		{
+			name: "never committed, nothing there", commit: Commit{Offset: -1}, log: Log{Start: 100, LSO: 100, HWM: 100}, owned: true,
+			want: want{lost: -1, ahead: -1, margin: "-", ratio: -1, status: Idle},
+		},
+		{
+			name: "open transaction", commit: Commit{Offset: 180}, log: Log{Start: 100, LSO: 180, HWM: 200}, owned: true,
+			want: want{lag: 20, pinned: 20, margin: "80ns", ratio: 0.2, status: Blocked, total: 20, earliest: -1},
+		},
+		{
+			name: "open transaction, nobody reads", commit: Commit{Offset: 180}, log: Log{Start: 100, LSO: 180, HWM: 200},
+			want: want{lag: 20, pinned: 20, margin: "80ns", ratio: 0.2, status: Blocked, total: 20, earliest: -1},
+		},
+		{
+			name: "a control record only, proved", commit: Commit{Offset: 199}, log: Log{Start: 100, LSO: 200, HWM: 200, Head: map[int64]Head{199: {Empty: true}}}, owned: true,
+			want: want{lag: 1, stable: 1, margin: "99ns", ratio: 0.01, status: OK, total: 1, earliest: -1},
+		},
+		{
+			name: "a control record only, no right to prove it", commit: Commit{Offset: 199}, log: Log{Start: 100, LSO: 200, HWM: 200, Head: map[int64]Head{199: {Err: kerr.TopicAuthorizationFailed}}}, owned: true,
+			want: want{lag: 1, stable: 1, effective: 1, margin: "99ns", ratio: 0.01, status: OK, total: 1, earliest: -1},
+		},
+		{
+			name: "aborted data", commit: Commit{Offset: 14}, log: Log{Start: 0, LSO: 20, HWM: 20, Head: map[int64]Head{14: {Empty: true}}},
+			want: want{lag: 6, stable: 6, margin: "14ns", ratio: 0.3, status: OK, total: 6, earliest: -1},
+		},
+		{
+			name: "empty log", commit: Commit{Offset: 100}, log: Log{Start: 100, LSO: 100, HWM: 100}, owned: true,
+			want: want{margin: "0s", ratio: -1, status: Idle, earliest: -1},
+		},
+		{
+			name: "the commit is an error", commit: Commit{Offset: -1, Err: kerr.UnstableOffsetCommit}, log: whole, owned: true,
+			want: want{lag: -1, stable: -1, effective: -1, pinned: -1, lost: -1, ahead: -1, margin: "-", ratio: -1, status: Unknown, earliest: -1, atLeast: true},
+		},
+		{
+			name: "the end is an error", commit: Commit{Offset: 150}, log: Log{Err: kerr.KafkaStorageError}, owned: true,
+			want: want{lag: -1, stable: -1, effective: -1, pinned: -1, lost: -1, ahead: -1, margin: "-", ratio: -1, status: Unknown, earliest: -1, atLeast: true},
+		},
+		{
+			name: "the end is offset zero beside an error", commit: Commit{Offset: 150}, log: Log{Start: 100, LSO: 200, Err: errors.New("connection refused")}, owned: true,
+			want: want{lag: -1, stable: -1, effective: -1, pinned: -1, lost: -1, ahead: -1, margin: "-", ratio: -1, status: Unknown, earliest: -1, atLeast: true},
+		},
+		{
+			name: "deleted topic", commit: Commit{Offset: 150}, log: Log{Err: kerr.UnknownTopicOrPartition}, topic: Topic{Missing: true},
+			want: want{lag: -1, stable: -1, effective: -1, pinned: -1, lost: -1, ahead: -1, margin: "-", ratio: -1, status: None, earliest: -1, deleted: true},
+		},
+		{
+			name: "compacted topic", commit: Commit{Offset: 150}, log: whole, topic: Topic{Compacted: &yes}, owned: true,
+			want: want{lag: 50, stable: 50, effective: 50, margin: "50ns", ratio: 0.5, status: OK, total: 50, approximate: true, earliest: -1},
+		},
+		{
+			name: "pending transactional commit", commit: Commit{Offset: 150, Pending: true}, log: whole, owned: true,
+			want: want{lag: 50, stable: 50, effective: 50, margin: "50ns", ratio: 0.5, status: OK, total: 50, approximate: true, earliest: -1},
+		},
+		{
+			name: "KIP-848", kind: Consumer, commit: Commit{Offset: 150}, log: whole, owned: true,
+			want: want{lag: 50, stable: 50, effective: 50, margin: "50ns", ratio: 0.5, status: OK, total: 50, earliest: -1},
+		},
+		{
+			name: "share group: the coordinator counts", kind: Share, commit: Commit{Offset: 100, ShareLag: new(int64(7))}, log: whole, owned: true,
+			want: want{lag: 7, stable: 7, effective: 7, lost: -1, ahead: -1, margin: "0s", ratio: 0.07, status: OK, total: 7, earliest: -1},
+		},
+		{
+			name: "share group: an old broker does not", kind: Share, commit: Commit{Offset: 100}, log: whole, owned: true,
+			want: want{lag: -1, stable: -1, effective: -1, pinned: -1, lost: -1, ahead: -1, margin: "-", ratio: -1, status: Unknown, earliest: -1, atLeast: true},
+		},
+		{
+			name: "streams", kind: Streams, commit: Commit{Offset: 150}, log: whole, owned: true,
+			want: want{lag: 50, stable: 50, effective: 50, margin: "50ns", ratio: 0.5, status: OK, total: 50, earliest: -1},
+		},
+		{
+			name: "a kind of the future", kind: "quantum", commit: Commit{Offset: 150}, log: whole, owned: true,
+			want: want{lag: 50, stable: 50, effective: 50, margin: "50ns", ratio: 0.5, status: OK, total: 50, earliest: -1},
+		},
+		{
+			name: "most of the log is unread", commit: Commit{Offset: 110}, log: whole, owned: true,
+			want: want{lag: 90, stable: 90, effective: 90, margin: "10ns", ratio: 0.9, status: AtRisk, total: 90, earliest: -1},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.kind == "" {
@@ -160,7 +211,7 @@ func TestAssumptionsAboutWhatWasNeverCommitted(t *testing.T) {
 func TestAGroupWhoseOffsetsAreUnknown(t *testing.T) {
 	s := world(Classic, Commit{Offset: 150}, Log{Start: 100, LSO: 200, HWM: 200}, Topic{}, false)
 	s.Groups[0].Commits, s.Groups[0].Err = nil, kerr.GroupAuthorizationFailed
-	r := Compute(s, Options{Limits: Limits{MaxLag: ptr(int64(10))}})
+	r := Compute(s, Options{Limits: Limits{MaxLag: new(int64(10))}})
 	g := group(t, r, "billing")
 	if g.Lag != nil || g.Status != Unknown || text(g.Error) != "GROUP_AUTHORIZATION_FAILED" || !r.Total.AtLeast || r.Known() {
 		t.Errorf("%+v total %+v", g, r.Total)
@@ -180,15 +231,15 @@ func TestGates(t *testing.T) {
 		limits Limits
 		want   []string
 	}{
-		{"within", Limits{MaxLag: ptr(int64(100)), MaxAge: &hour}, nil},
-		{"lag", Limits{MaxLag: ptr(int64(99))}, []string{"max-lag"}},
+		{"within", Limits{MaxLag: new(int64(100)), MaxAge: &hour}, nil},
+		{"lag", Limits{MaxLag: new(int64(99))}, []string{"max-lag"}},
 		{"age", Limits{MaxAge: &minute}, []string{"max-age"}},
-		{"lost counts as risk", Limits{MaxLossRisk: ptr(1.0)}, []string{"max-loss-risk"}},
+		{"lost counts as risk", Limits{MaxLossRisk: new(1.0)}, []string{"max-loss-risk"}},
 		{"objective", Limits{Objectives: true}, []string{"slo", "slo"}},
 	} {
 		r := Compute(s, Options{Limits: c.limits, Objective: func(group, topic string) Objective {
 			if group == "billing" && topic == "orders" {
-				return Objective{Age: &minute, Records: ptr(int64(10))}
+				return Objective{Age: &minute, Records: new(int64(10))}
 			}
 			return Objective{}
 		}})
@@ -218,8 +269,8 @@ func ask(times []time.Time, start int64, from time.Time) Rung {
 func rungsOf(times []time.Time, start int64, now time.Time) []Rung {
 	ages := DefaultLadder()
 	var rs []Rung
-	for i := len(ages) - 1; i >= 0; i-- {
-		rs = append(rs, ask(times, start, now.Add(-ages[i])))
+	for _, age := range slices.Backward(ages) {
+		rs = append(rs, ask(times, start, now.Add(-age)))
 	}
 	return rs
 }

@@ -135,7 +135,7 @@ func (r *reading) meetStrangers(ctx context.Context, union map[Partition]bool) {
 	req.AllowAutoTopicCreation = false
 	for _, t := range slices.Sorted(maps.Keys(strangers)) {
 		rt := kmsg.NewMetadataRequestTopic()
-		rt.Topic = kmsg.StringPtr(t)
+		rt.Topic = new(t)
 		req.Topics = append(req.Topics, rt)
 	}
 	resp, err := req.RequestWith(ctx, r.Client)
@@ -306,7 +306,7 @@ func (r *reading) topics(ctx context.Context, union map[Partition]bool, settings
 	var ask []string
 	for t := range names {
 		m, ok := r.meta[t]
-		topic := Topic{Err: m.err, Partitions: int32(len(m.leaders))} //nolint:gosec // bounded by the broker
+		topic := Topic{Err: m.err, Partitions: int32(len(m.leaders))}
 		if !ok || errors.Is(m.err, kerr.UnknownTopicOrPartition) {
 			topic.Missing, topic.Err = true, nil
 		} else if m.err == nil && settings {

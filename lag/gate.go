@@ -71,9 +71,9 @@ func (l Limits) judge(r *Report) *Gate {
 	})
 	switch {
 	case len(g.Breaches) > 0:
-		g.Passed = ptr(false)
+		g.Passed = new(false)
 	case len(g.Undecided) == 0:
-		g.Passed = ptr(true)
+		g.Passed = new(true)
 	}
 	return g
 }

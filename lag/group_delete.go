@@ -26,7 +26,7 @@ type DeletePlan struct {
 // PlanDelete looks at what a delete would take away. It refuses groups with members, and
 // topics that the group has no offsets on.
 func (r *Reader) PlanDelete(ctx context.Context, group string, topics []string) (*DeletePlan, error) {
-	_, _, g, err := r.one(ctx, group)
+	_, g, err := r.one(ctx, group)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ type Removed struct {
 // PlanRemove finds members by instance id or member id. A name that fits no member is an
 // error: the instance has left already, or was never there.
 func (r *Reader) PlanRemove(ctx context.Context, group string, names []string) (*RemovePlan, error) {
-	_, _, g, err := r.one(ctx, group)
+	_, g, err := r.one(ctx, group)
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +178,7 @@ func (r *Reader) Remove(ctx context.Context, p *RemovePlan) (failed int, err err
 		} else {
 			m.MemberID = p.Removed[i].MemberID
 		}
-		m.Reason = kmsg.StringPtr("removed by an operator")
+		m.Reason = new("removed by an operator")
 		req.Members = append(req.Members, m)
 	}
 	if len(req.Members) == 1 {
@@ -190,7 +190,7 @@ func (r *Reader) Remove(ctx context.Context, p *RemovePlan) (failed int, err err
 	}
 	for i := range resp.Members {
 		if e := kerr.ErrorForCode(resp.Members[i].ErrorCode); e != nil && i < len(p.Removed) {
-			p.Removed[i].Error = ptr(errText(e))
+			p.Removed[i].Error = new(errText(e))
 			failed++
 		}
 	}

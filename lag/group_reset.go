@@ -87,28 +87,28 @@ func (p *ResetPlan) Changes() bool {
 }
 
 // one reads a single group that must exist.
-func (r *Reader) one(ctx context.Context, name string) (*reading, *Snapshot, *Group, error) {
+func (r *Reader) one(ctx context.Context, name string) (*reading, *Group, error) {
 	run := &reading{Reader: r, names: map[string]string{}}
 	if err := run.metadata(ctx); err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	all, err := run.list(ctx)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	groups, err := run.choose(ctx, Query{Groups: []string{name}}, all)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	s, err := run.chunk(ctx, Query{}, slices.Clone(groups))
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	g := &s.Groups[0]
 	if g.DescribeErr != nil {
-		return nil, nil, nil, fmt.Errorf("describe group %s: %w", name, g.DescribeErr)
+		return nil, nil, fmt.Errorf("describe group %s: %w", name, g.DescribeErr)
 	}
-	return run, s, g, nil
+	return run, g, nil
 }
 
 // Idle returns nil when no member lives in the group, else the refusal that names them.
@@ -146,7 +146,7 @@ func (g *Group) idle(act string) error {
 // PlanReset computes what a reset would do, without changing anything. It refuses a group
 // that lives, and one that does not exist: a broker would create it.
 func (r *Reader) PlanReset(ctx context.Context, q ResetRequest) (*ResetPlan, error) {
-	run, s, g, err := r.one(ctx, q.Group)
+	run, g, err := r.one(ctx, q.Group)
 	if err != nil {
 		return nil, err
 	}
@@ -193,7 +193,6 @@ func (r *Reader) PlanReset(ctx context.Context, q ResetRequest) (*ResetPlan, err
 	if plan.Skipped == nil {
 		plan.Skipped = []Skip{}
 	}
-	_ = s
 	return plan, nil
 }
 
@@ -202,7 +201,7 @@ func (r *Reader) PlanReset(ctx context.Context, q ResetRequest) (*ResetPlan, err
 func (r *Reader) wanted(ctx context.Context, run *reading, g *Group, q ResetRequest) (map[Partition]int64, []Skip, error) {
 	offsets := q.Offsets
 	if q.Like != "" {
-		_, _, other, err := r.one(ctx, q.Like)
+		_, other, err := r.one(ctx, q.Like)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -305,7 +304,7 @@ func (p *ResetPlan) move(part Partition, given int64, committed map[Partition]Co
 		return &RefusedError{Group: p.Group, Reason: "reset refused: a transaction is about to commit an offset of " + name, Remedy: "wait for its end; DescribeProducers names the producer"}
 	}
 	if has && c.Offset >= 0 {
-		m.From = ptr(c.Offset)
+		m.From = new(c.Offset)
 	}
 	to := given
 	if t := q.Target; t != nil {
@@ -342,9 +341,8 @@ func (p *ResetPlan) move(part Partition, given int64, committed map[Partition]Co
 		to = l.HWM
 	}
 	m.To = to
-	from := l.Start
 	if m.From != nil {
-		from = min(max(*m.From, l.Start), l.HWM)
+		from := min(max(*m.From, l.Start), l.HWM)
 		m.Replayed, m.Passed = max(0, from-to), max(0, to-from)
 	}
 	p.Moves = append(p.Moves, m)
@@ -354,7 +352,7 @@ func (p *ResetPlan) move(part Partition, given int64, committed map[Partition]Co
 // Reset carries out a plan as it was shown. It looks at the group once more before, and
 // notes in the moves what the broker refused; failed counts them.
 func (r *Reader) Reset(ctx context.Context, plan *ResetPlan) (failed int, err error) {
-	_, _, g, err := r.one(ctx, plan.Group)
+	_, g, err := r.one(ctx, plan.Group)
 	if err != nil {
 		return 0, err
 	}
@@ -399,7 +397,7 @@ func (r *Reader) Reset(ctx context.Context, plan *ResetPlan) (failed int, err er
 		}
 		tried++
 		if e != nil {
-			m.Error = ptr(errText(e))
+			m.Error = new(errText(e))
 			failed++
 			last = e
 		}
@@ -421,7 +419,7 @@ func alive(group string, err error) error {
 // Offsets are what a group has committed, for an export. Partitions without a commit are
 // left out; one that cannot be read is an error, because the file would lie.
 func (r *Reader) Offsets(ctx context.Context, group string, scopes []Scope) ([]Offset, error) {
-	_, _, g, err := r.one(ctx, group)
+	_, g, err := r.one(ctx, group)
 	if err != nil {
 		return nil, err
 	}

@@ -481,7 +481,7 @@ func (r *reading) fillOld(g *Group, resp *kmsg.OffsetFetchResponse) {
 }
 
 func (g *Group) sortCommits() {
-	slices.SortFunc(g.Commits, func(a, b Commit) int { return a.Partition.Compare(b.Partition) })
+	slices.SortFunc(g.Commits, func(a, b Commit) int { return a.Compare(b.Partition) })
 }
 
 // shareOffsets asks the coordinators of share groups. Their start offset moves late, so

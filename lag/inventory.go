@@ -120,7 +120,7 @@ func (r *Reader) Depths(ctx context.Context, topics []string) (map[string]Depth,
 		if !ok || m.err != nil {
 			continue
 		}
-		d := Depth{Topic: t, Records: ptr(int64(0)), Oldest: &time.Time{}}
+		d := Depth{Topic: t, Records: new(int64(0)), Oldest: &time.Time{}}
 		for p := range m.leaders {
 			l, a := logs[Partition{t, p}], first[Partition{t, p}]
 			if l.Err != nil {

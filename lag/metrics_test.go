@@ -114,7 +114,7 @@ func exposition(t *testing.T, f *fixture, flavour Flavour) *Exposition {
 	oldest := t0.Add(-time.Hour)
 	return &Exposition{
 		Flavour: flavour, Cluster: "prod", Snapshot: s, Report: Compute(s, Options{By: ByPartition}), Inventory: inv, Now: t0,
-		Depths: []Depth{{Topic: "orders.dlt", Group: "billing", Records: ptr(int64(3)), Oldest: &oldest, Pending: ptr(int64(2))}},
+		Depths: []Depth{{Topic: "orders.dlt", Group: "billing", Records: new(int64(3)), Oldest: &oldest, Pending: new(int64(2))}},
 	}
 }
 
@@ -211,7 +211,7 @@ func TestRulesAndDashboard(t *testing.T) {
 	in := AlertInput{
 		DefaultAge: 15 * time.Minute,
 		Objectives: []Promise{
-			{Group: "billing", Topic: "orders.order.v1", Owner: "team-pay", Age: &age, Records: ptr(int64(1000))},
+			{Group: "billing", Topic: "orders.order.v1", Owner: "team-pay", Age: &age, Records: new(int64(1000))},
 			{Topic: "orders.order.v1", Owner: "team-orders", Age: &age},
 			{Group: `we"ird{{ .x }}`, Topic: "payments", Age: &age},
 		},

@@ -203,10 +203,10 @@ func (r *reading) coverage() Coverage {
 	return Coverage{Brokers: len(r.brokers), Answered: n, Failures: fs}
 }
 
-func (r *reading) fail(broker int32, err error, format string, args ...any) {
+func (r *reading) fail(broker int32, err error, what string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	f := Failure{Broker: broker, What: fmt.Sprintf(format, args...), Err: err, Text: errText(err)}
+	f := Failure{Broker: broker, What: what, Err: err, Text: errText(err)}
 	if !slices.ContainsFunc(r.failures, func(g Failure) bool { return g.Broker == f.Broker && g.What == f.What && g.Text == f.Text }) {
 		r.failures = append(r.failures, f)
 	}

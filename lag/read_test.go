@@ -266,7 +266,7 @@ func TestHalfTheBrokersFail(t *testing.T) {
 		}
 		return nil, errors.New("the connection is cut"), true
 	})
-	r := Compute(f.read(Query{Ladder: DefaultLadder()}), Options{By: ByTopic, Limits: Limits{MaxLag: ptr(int64(1000))}})
+	r := Compute(f.read(Query{Ladder: DefaultLadder()}), Options{By: ByTopic, Limits: Limits{MaxLag: new(int64(1000))}})
 	g := group(t, r, "billing")
 	if g.Unread == 0 || g.Unread == 6 || !g.AtLeast || *g.Lag != int64(5*(6-g.Unread)) || g.Status != Unknown {
 		t.Errorf("billing: unread %d at least %v lag %d %s", g.Unread, g.AtLeast, *g.Lag, g.Status)

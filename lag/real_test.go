@@ -141,7 +141,7 @@ func share(t *testing.T, c *kafkatest.Cluster, group, topic string) {
 	res := kmsg.NewIncrementalAlterConfigsRequestResource()
 	res.ResourceType, res.ResourceName = kmsg.ConfigResourceTypeGroupConfig, group
 	conf := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
-	conf.Name, conf.Value = "share.auto.offset.reset", kmsg.StringPtr("earliest")
+	conf.Name, conf.Value = "share.auto.offset.reset", new("earliest")
 	res.Configs = append(res.Configs, conf)
 	req.Resources = append(req.Resources, res)
 	if _, err := req.RequestWith(ctx, c.Client()); err != nil {

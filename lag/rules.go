@@ -262,7 +262,7 @@ func WriteDashboard(w io.Writer, in AlertInput) error {
 	add("Age of the first unread record", "s", "max by (group) (kafka_consumergroup_group_max_lag_seconds"+picked+")", "{{group}}", nil)
 	add("Unread records", "short", "sum by (group) (kafka_consumergroup_group_sum_lag"+picked+")", "{{group}}", nil)
 	add("Groups by status", "short", `sum by (status) (kafka_consumergroup_group_status{cluster_name=~"$cluster"})`, "{{status}}", nil)
-	add("Part of the log that is unread", "percentunit", "max by (group, topic) (kafka_consumergroup_group_lag_retention_ratio"+picked+")", "{{group}} {{topic}}", ptr(atRisk))
+	add("Part of the log that is unread", "percentunit", "max by (group, topic) (kafka_consumergroup_group_lag_retention_ratio"+picked+")", "{{group}} {{topic}}", new(atRisk))
 	add("Dead letters", "short", `max by (topic) (weir_dlt_records{cluster_name=~"$cluster"})`, "{{topic}}", nil)
 	add("Readings that failed", "short", "increase(weir_collect_errors_total[5m])", "{{cluster_name}}", nil)
 	for _, p := range promises {

@@ -44,8 +44,8 @@ func ParseTarget(s string, now time.Time) (Target, error) {
 		return Target{From: FromEnd}, nil
 	case strings.HasPrefix(s, "start+"), strings.HasPrefix(s, "end-"):
 		from, digits := FromStart, strings.TrimPrefix(s, "start+")
-		if strings.HasPrefix(s, "end-") {
-			from, digits = FromEnd, strings.TrimPrefix(s, "end-")
+		if back, ok := strings.CutPrefix(s, "end-"); ok {
+			from, digits = FromEnd, back
 		}
 		n, ok := digitsOf(digits)
 		if !ok {
@@ -164,7 +164,7 @@ func ParseScope(s string) (Scope, error) {
 			return Scope{}, fmt.Errorf("unreadable partitions in %q: write TOPIC or TOPIC:0,2,5-7", s)
 		}
 		for p := a; p <= z; p++ {
-			sc.Partitions = append(sc.Partitions, int32(p)) //nolint:gosec // bounded above
+			sc.Partitions = append(sc.Partitions, int32(p))
 		}
 	}
 	slices.Sort(sc.Partitions)
@@ -231,7 +231,7 @@ func ReadOffsets(r io.Reader, name, group string) ([]Offset, error) {
 		if rec[base] == "" {
 			return nil, fmt.Errorf("%s: no topic", at(base))
 		}
-		part := Partition{rec[base], int32(p)} //nolint:gosec // bounded above
+		part := Partition{rec[base], int32(p)}
 		if first, dup := seen[part]; dup {
 			return nil, fmt.Errorf("%s: %s/%d again, first on line %d", at(base), part.Topic, part.Partition, first)
 		}

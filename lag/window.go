@@ -1,6 +1,7 @@
 package lag
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -38,6 +39,17 @@ type historyKey struct {
 
 // NewHistory starts without samples.
 func NewHistory() *History { return &History{windows: map[historyKey][]Sample{}} }
+
+// prune forgets windows that nothing was added to for a whole span: groups and partitions
+// that are gone.
+func (h *History) prune() {
+	if h == nil {
+		return
+	}
+	maps.DeleteFunc(h.windows, func(_ historyKey, w []Sample) bool {
+		return len(w) == 0 || h.last.Sub(w[len(w)-1].At) > windowSpan
+	})
+}
 
 func (h *History) span() time.Duration {
 	if h == nil {
