@@ -60,6 +60,9 @@ func (r *lagRun) watch(ctx context.Context, o *lagOptions) error {
 			if err == nil {
 				err = pauseFor(ctx, o.watch.d)
 			}
+			if ctx.Err() != nil {
+				return nil // how a watch is ended
+			}
 			if err != nil {
 				return err
 			}

@@ -1,0 +1,86 @@
+package commands
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/weirhq/weir/internal/term"
+	"github.com/weirhq/weir/lag"
+)
+
+func TestAgeCell(t *testing.T) {
+	minute := time.Minute.Milliseconds()
+	for _, c := range []struct {
+		age  *lag.Age
+		want string
+	}{
+		{nil, "-"},
+		{&lag.Age{MaxMS: new(int64(0)), Exact: true}, "-"},
+		{&lag.Age{MinMS: minute, MaxMS: new(minute), Exact: true}, "1m"},
+		{&lag.Age{MinMS: minute, MaxMS: new(5 * minute)}, "1m..5m"},
+		{&lag.Age{MinMS: minute}, ">1m"},
+		{&lag.Age{MaxMS: new(5 * minute)}, "<5m"},
+		{&lag.Age{}, "?"},
+	} {
+		p := term.NewPage(0, false)
+		tb := term.NewTable("AGE")
+		tb.Row(ageCell(c.age))
+		p.Table(tb)
+		if got := strings.TrimPrefix(p.Plain(), "AGE\n"); strings.TrimSpace(got) != c.want {
+			t.Errorf("%+v: %q, want %q", c.age, got, c.want)
+		}
+	}
+}
+
+func TestSparkline(t *testing.T) {
+	for _, c := range []struct {
+		lags []int64
+		want string
+	}{
+		{nil, ""},
+		{[]int64{5}, "#"},
+		{[]int64{0, 0}, "__ ="},
+		{[]int64{0, 5, 10}, "_+# +5"},
+		{[]int64{10, -1}, "#?"},
+		{[]int64{1 << 62, 1 << 61}, "#+ -2305843009213693952"},
+	} {
+		got := sparkline(c.lags, false)
+		if got != strings.ReplaceAll(c.want, "#", "@") {
+			t.Errorf("%v: %q, want %q", c.lags, got, c.want)
+		}
+	}
+}
+
+// A frame is a pure drawing: two readings, the second with a group that went bad.
+func TestWatchFrame(t *testing.T) {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	report := func(status lag.Status, n int64) *lag.Report {
+		state := "Stable"
+		f := lag.Figures{Partitions: 2, Lag: &n, Status: status}
+		return &lag.Report{
+			At: at, By: lag.ByGroup, Total: f, Coverage: lag.Coverage{Brokers: 3, Answered: 3},
+			Groups: []lag.GroupLag{{Group: "billing", State: &state, Figures: f}, {Group: "mailer", State: &state, Figures: lag.Figures{Unread: 1, AtLeast: true, Status: lag.Unknown}}},
+		}
+	}
+	s := &lagScreen{lags: map[string][]int64{}, status: map[string]lag.Status{}}
+	s.take(report(lag.OK, 10))
+	last := report(lag.Stalled, 40)
+	s.take(last)
+	p := term.NewPage(0, false)
+	p.Unicode = false
+	s.frame(p, last, false)
+	got := p.Plain()
+	for _, want := range []string{
+		"lag  2026-03-01T12:00:00Z\n",
+		"GROUP    STATE   MEMBERS  PARTITIONS  LAG  AGE  RATE/S  ETA  STATUS   TREND\n",
+		"billing  Stable        -           2   40    -       -    -  STALLED  -@ +30\n",
+		"mailer   Stable        -           0    ?    -       -    -  UNKNOWN  ??\n",
+		"12:00:00 billing: OK -> STALLED\n",
+		"2 groups, 40 records unread: 1 UNKNOWN, 1 STALLED.\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no line %q in\n%s", want, got)
+		}
+	}
+}
