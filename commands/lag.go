@@ -400,6 +400,9 @@ func runLag(ctx context.Context, d *Deps, o *lagOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.slo && !rep.HasObjectives {
+		d.Log.Warn("no objective (x-slo) of the catalog applies to these groups: --slo checked nothing")
+	}
 	if err := d.emitLag(o, rep, ""); err != nil {
 		return err
 	}

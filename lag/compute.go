@@ -365,6 +365,7 @@ func (b *Builder) partition(s *Snapshot, g *Group, c Commit, owner *Member) Part
 	obj := Objective{}
 	if b.o.Objective != nil {
 		obj = b.o.Objective(g.Name, c.Topic)
+		b.report.HasObjectives = b.report.HasObjectives || obj.Age != nil || obj.Records != nil
 	}
 	if obj.Age == nil && b.o.MaxAge > 0 {
 		obj.Age = &b.o.MaxAge

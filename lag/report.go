@@ -79,6 +79,8 @@ type Report struct {
 	Total     Figures    `json:"total"`
 	Coverage  Coverage   `json:"coverage"`
 	Gate      *Gate      `json:"gate"` // null when no gate was asked for
+	// HasObjectives tells whether the catalog promises anything of these groups.
+	HasObjectives bool `json:"has_objectives"`
 }
 
 // Figures are what rows of every granularity have in common. A sum over partitions of
