@@ -3,6 +3,7 @@ package cluster
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -334,8 +335,8 @@ func validateHost(h string) error {
 		// with that text.
 		b := a.As16()
 		groups := make([]string, 0, 8)
-		for i := 0; i < len(b); i += 2 {
-			groups = append(groups, strconv.FormatUint(uint64(b[i])<<8|uint64(b[i+1]), 16))
+		for pair := range slices.Chunk(b[:], 2) {
+			groups = append(groups, strconv.FormatUint(uint64(binary.BigEndian.Uint16(pair)), 16))
 		}
 		if full := strings.Join(groups, ":"); h != full {
 			return fmt.Errorf("host %q: brokers compare addresses as text; write it as they do: %s", h, full)

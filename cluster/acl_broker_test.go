@@ -125,7 +125,7 @@ func (r *rights) topic(ctx context.Context, op kmsg.ACLOperation, name string) e
 		res := kmsg.NewIncrementalAlterConfigsRequestResource()
 		res.ResourceType, res.ResourceName = kmsg.ConfigResourceTypeTopic, name
 		c := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
-		c.Name, c.Value = "retention.ms", kmsg.StringPtr("1000")
+		c.Name, c.Value = "retention.ms", new("1000")
 		res.Configs = []kmsg.IncrementalAlterConfigsRequestResourceConfig{c}
 		req.Resources = []kmsg.IncrementalAlterConfigsRequestResource{res}
 		resp, err := req.RequestWith(ctx, any)

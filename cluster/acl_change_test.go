@@ -268,7 +268,7 @@ func TestGrantPartly(t *testing.T) {
 		for i := range r.Creations {
 			result := kmsg.NewCreateACLsResponseResult()
 			if i == 1 {
-				result.ErrorCode, result.ErrorMessage = kerr.PolicyViolation.Code, kmsg.StringPtr("no such\n right here")
+				result.ErrorCode, result.ErrorMessage = kerr.PolicyViolation.Code, new("no such\n right here")
 			}
 			resp.Results = append(resp.Results, result)
 		}
