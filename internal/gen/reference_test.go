@@ -8,17 +8,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The command reference in docs is what the program says.
-func TestReferenceIsFresh(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "reference")
-	if err := reference(dir); err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(pages(t, dir), pages(t, "../../docs/reference")); d != "" {
-		t.Errorf("docs/reference is stale, run make docs:\n%s", d)
-	}
-}
-
 func pages(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
