@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -103,27 +104,33 @@ func CreateTopics(ctx context.Context, cl *kgo.Client, prefix string) ([]string,
 			return created, cluster.Classify("create topic", name, err)
 		}
 	}
-	return created, awaitTopics(ctx, cl, brokers.NodeIDs(), created)
+	return created, awaitTopics(ctx, cl, created, true)
 }
 
-// awaitTopics waits until each broker names a leader for every partition: it hears of
-// a new topic up to a tenth of a second after the creation is answered.
-func awaitTopics(ctx context.Context, cl *kgo.Client, brokers []int32, topics []string) error {
+// awaitTopics waits until each broker names a leader for every partition, or knows
+// none of the topics any more: it hears of a new or deleted topic up to a tenth of a
+// second after the change is answered.
+func awaitTopics(ctx context.Context, cl *kgo.Client, topics []string, want bool) error {
 	if len(topics) == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
+	brokers, err := kadm.NewClient(cl).ListBrokers(ctx)
+	if err != nil {
+		return cluster.Classify("list the brokers", "", err)
+	}
 	req := kmsg.NewPtrMetadataRequest()
+	req.AllowAutoTopicCreation = false
 	for _, name := range topics {
 		t := kmsg.NewMetadataRequestTopic()
 		t.Topic = new(name)
 		req.Topics = append(req.Topics, t)
 	}
-	for _, id := range brokers {
+	for _, id := range brokers.NodeIDs() {
 		for {
-			err := known(ctx, cl.Broker(int(id)), req)
-			if err == nil {
+			there, gone, err := known(ctx, cl.Broker(int(id)), req)
+			if want && there || !want && gone {
 				break
 			}
 			select {
@@ -136,26 +143,22 @@ func awaitTopics(ctx context.Context, cl *kgo.Client, brokers []int32, topics []
 	return nil
 }
 
-func known(ctx context.Context, b *kgo.Broker, req *kmsg.MetadataRequest) error {
+// known asks one broker whether all topics and their leaders are there, or all gone.
+func known(ctx context.Context, b *kgo.Broker, req *kmsg.MetadataRequest) (there, gone bool, err error) {
 	answer, err := b.RetriableRequest(ctx, req)
 	if err != nil {
-		return err
+		return false, false, err
 	}
 	resp, ok := answer.(*kmsg.MetadataResponse)
 	if !ok {
-		return fmt.Errorf("unexpected answer %T", answer)
+		return false, false, fmt.Errorf("unexpected answer %T", answer)
 	}
+	there, gone = true, true
 	for _, t := range resp.Topics {
-		if err := kerr.ErrorForCode(t.ErrorCode); err != nil {
-			return err
-		}
-		for _, p := range t.Partitions {
-			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
-				return err
-			}
-		}
+		gone = gone && t.ErrorCode == kerr.UnknownTopicOrPartition.Code
+		there = there && t.ErrorCode == 0 && !slices.ContainsFunc(t.Partitions, func(p kmsg.MetadataResponseTopicPartition) bool { return p.ErrorCode != 0 })
 	}
-	return nil
+	return there, gone, nil
 }
 
 func pointers(m map[string]string) map[string]*string {

@@ -179,6 +179,9 @@ func (s *stage) sweep(ctx context.Context) error {
 			errs = append(errs, cluster.Classify("delete topic", t.Topic, t.Err))
 		}
 	}
+	if err := awaitTopics(ctx, cl, names, false); err != nil {
+		errs = append(errs, err)
+	}
 	for _, group := range []string{s.name(Billing), s.name(Notify)} {
 		// A consumer that was interrupted is still expected back. Where there is
 		// none, the answer is an error that says so.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"github.com/weirhq/weir/internal/kafkatest/account"
@@ -96,17 +97,20 @@ func startNodes(ctx context.Context, st state, sp spec, rt runtime) ([][2]string
 	if err := ready(ctx, st, sp, plain, sasl); err != nil {
 		return nil, err
 	}
-	return [][2]string{
+	env := [][2]string{
 		{"WEIR_TEST_BROKERS", plain},
 		{"WEIR_TEST_SASL_BROKERS", sasl},
 		{"WEIR_TEST_SSL_BROKERS", addrs(func(p ports) int { return p.ssl })},
 		{"WEIR_TEST_SASL_SSL_BROKERS", addrs(func(p ports) int { return p.saslSSL })},
-		{"WEIR_TEST_CONTROLLER", addrs(func(p ports) int { return p.controller })},
 		{"WEIR_TEST_TLS_DIR", st.path("tls")},
 		{"WEIR_TEST_ADMIN", account.Admin + ":" + account.AdminPassword},
 		{"WEIR_TEST_VERSION", sp.version},
 		{"WEIR_TEST_NODES", strconv.Itoa(sp.nodes)},
-	}, nil
+	}
+	if !old(sp.version) { // which has no controller port of its own
+		env = append(env, [2]string{"WEIR_TEST_CONTROLLER", addrs(func(p ports) int { return p.controller })})
+	}
+	return env, nil
 }
 
 func startNode(ctx context.Context, st state, rt runtime, n int) error {
@@ -192,15 +196,11 @@ func ready(ctx context.Context, st state, sp spec, plain, sasl string) error {
 	}
 	defer cl.Close()
 	adm := kadm.NewClient(cl)
-	err = poll(ctx, st, "all brokers", func(ctx context.Context) error {
-		m, err := adm.BrokerMetadata(ctx)
-		if err == nil && len(m.Brokers) < sp.nodes {
-			err = fmt.Errorf("%d of %d brokers", len(m.Brokers), sp.nodes)
+	for _, seed := range cl.SeedBrokers() {
+		err := poll(ctx, st, "all brokers", func(ctx context.Context) error { return sees(ctx, seed, sp.nodes) })
+		if err != nil {
+			return err
 		}
-		return err
-	})
-	if err != nil {
-		return err
 	}
 	if err := poll(ctx, st, "the accounts", func(ctx context.Context) error { return makeAccounts(ctx, adm) }); err != nil {
 		return err
@@ -210,6 +210,21 @@ func ready(ctx context.Context, st state, sp spec, plain, sasl string) error {
 		if err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// sees asks one broker itself: the client's own view of the cluster is cached, and
+// one that begins with a lone broker may keep it.
+func sees(ctx context.Context, b *kgo.Broker, nodes int) error {
+	req := kmsg.NewPtrMetadataRequest()
+	req.Topics = []kmsg.MetadataRequestTopic{}
+	answer, err := b.Request(ctx, req)
+	if err != nil {
+		return err
+	}
+	if m, ok := answer.(*kmsg.MetadataResponse); !ok || len(m.Brokers) < nodes {
+		return fmt.Errorf("it does not see %d brokers yet", nodes)
 	}
 	return nil
 }
