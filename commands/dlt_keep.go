@@ -197,10 +197,10 @@ func runDLTPurge(ctx context.Context, d *Deps, topic string, o *dltPurgeOptions)
 	w := dlt.NewArchiveWriter(f)
 	err = errors.Join(conn.Archive(ctx, plan, w), w.Close(), f.Sync(), f.Close())
 	if err != nil {
-		return dltFailure("archive", topic, err)
+		return d.gated(o.format, dltFailure("archive", topic, err))
 	}
 	if err := conn.Purge(ctx, plan); err != nil {
-		return dltFailure("purge", topic, err)
+		return d.gated(o.format, dltFailure("purge", topic, err))
 	}
 	return d.Out.Emit(o.format, "dlt_purge", plan, view)
 }

@@ -291,6 +291,11 @@ func newDLTAbort(d *Deps) *cobra.Command {
 				return err
 			}
 			state, _, err := conn.JobState(ctx, args[0])
+			if _, unknown := errors.AsType[*dlt.UnknownProgressError](err); unknown {
+				// That is what an abort is for: its transaction may be what keeps the journal from being read.
+				d.Log.Warn(err.Error())
+				state, err = &dlt.Aborted{Job: args[0], WasState: "unknown"}, nil
+			}
 			if err != nil {
 				return dltFailure("abort", args[0], err)
 			}

@@ -66,6 +66,9 @@ func (c *Conn) Abort(ctx context.Context, job, session, operator string) (*Abort
 	if _, unknown := errors.AsType[*UnknownProgressError](err); err != nil && !unknown {
 		return nil, err
 	}
+	if state == nil {
+		state = &Aborted{Job: job, WasState: "unknown"}
+	}
 	r := c.bare(job, session, operator)
 	defer r.close()
 	if plan != nil {

@@ -237,6 +237,37 @@ func TestSecondOperator(t *testing.T) {
 	}
 }
 
+// TestWatch notices a dead letter that arrives, with the delay, and not the ones that lay there.
+func TestWatch(t *testing.T) {
+	c := newCluster(t)
+	c.topic(t, "orders-dlt", 1, nil)
+	c.springLetters(t, "orders-dlt", 1, 5, 5, "")
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	enough := errors.New("enough")
+	started := make(chan struct{})
+	go func() {
+		for i := int64(0); ctx.Err() == nil; i++ { // until the watch has begun and sees one
+			c.produce(t, springLetter("orders-dlt", 0, []byte("k"), nil, "orders", 0, 100+i, "demo.New", "no", ""))
+			select {
+			case <-started:
+				return
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	}()
+	err := c.Watch(ctx, newTestDecoder(t), []string{"orders-dlt"}, func(a *Arrival) error {
+		close(started)
+		if deref(a.Class) != "demo.New" || a.Offset < 5 || a.DelayMS == nil || *a.Origin.Offset < 100 {
+			t.Errorf("arrival: %+v", a)
+		}
+		return enough
+	})
+	if !errors.Is(err, enough) {
+		t.Error(err)
+	}
+}
+
 func TestAbort(t *testing.T) {
 	ctx := context.Background()
 	c := newCluster(t)

@@ -219,6 +219,7 @@ type planner struct {
 	list    []candidate
 	samples []sample
 	notes   map[uint8]string
+	oldest  int64 // timestamp of the oldest selected record, in ms
 }
 
 // Plan reads the dead letters and everything a replay would touch, and writes down what it would do. It writes
@@ -379,6 +380,9 @@ func (pl *planner) add(r *Record, dl *DeadLetter, done *Resolution) {
 	case cd.topic < 0 && pl.o.To == "":
 		cd.skip = skipUnrecoverable
 		pl.notes[skipUnrecoverable] = "the dead letter does not tell its origin: name a target with --to"
+	}
+	if cd.skip == takeIt && r.TimestampMS >= 0 && (pl.oldest == 0 || r.TimestampMS < pl.oldest) {
+		pl.oldest = r.TimestampMS
 	}
 	pl.list = append(pl.list, cd)
 }
@@ -791,7 +795,16 @@ func (pl *planner) expiry(cfg map[string]string) {
 	if err != nil || ms < 0 {
 		return
 	}
-	pl.check("retention", "ok", fmt.Sprintf("the dead letter topic keeps records for %s", (time.Duration(ms)*time.Millisecond).Round(time.Second)))
+	if pl.oldest == 0 {
+		return
+	}
+	left := time.UnixMilli(pl.oldest + ms).Sub(pl.c.Now()).Round(time.Second)
+	switch {
+	case left < pl.o.TTL:
+		pl.check("retention", "warn", fmt.Sprintf("the oldest selected record may be removed in %s, before the plan expires", max(left, 0)))
+	default:
+		pl.check("retention", "ok", fmt.Sprintf("the oldest selected record stays for another %s", left))
+	}
 }
 
 // Ready says whether the plan may run, and why not.

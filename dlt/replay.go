@@ -93,6 +93,14 @@ func (e *FencedError) Error() string {
 
 func (e *FencedError) Unwrap() error { return e.Err }
 
+// Code is the class of the failure.
+func (e *FencedError) Code() string { return "failed" }
+
+// Hint says what to do next.
+func (e *FencedError) Hint() string {
+	return "see whether somebody else replays it; if nobody does: weir dlt resume " + e.Job
+}
+
 // replay is one session of a job.
 type replay struct {
 	c       *Conn
@@ -955,8 +963,10 @@ func (r *replay) rollback(ctx context.Context, cause error) error {
 	return cause
 }
 
+// fencing reports whether the producer lost its place: it was fenced, its transaction timed out, or the broker and the
+// client disagree about what was written. Taking the transaction back tells which.
 func fencing(err error) bool {
-	for _, k := range []*kerr.Error{kerr.InvalidProducerEpoch, kerr.ProducerFenced, kerr.InvalidProducerIDMapping, kerr.InvalidTxnState, kerr.OperationNotAttempted, kerr.UnknownProducerID} {
+	for _, k := range []*kerr.Error{kerr.InvalidProducerEpoch, kerr.ProducerFenced, kerr.InvalidProducerIDMapping, kerr.InvalidTxnState, kerr.OperationNotAttempted, kerr.UnknownProducerID, kerr.OutOfOrderSequenceNumber} {
 		if errors.Is(err, k) {
 			return true
 		}
