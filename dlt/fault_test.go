@@ -472,3 +472,31 @@ func TestBrokersComeAndGo(t *testing.T) {
 	}
 	c.exactlyOnce(t, "orders", 3000)
 }
+
+// TestLostSequence: a broker and a client that disagree about what was written agree again after the transaction was
+// taken back, and nothing is written twice.
+func TestLostSequence(t *testing.T) {
+	c := springCluster(t, 300)
+	p := c.plan(t, PlanOptions{Topic: "orders-dlt"})
+	conn := *c.Conn
+	n := 0
+	var fault *kfake.FaultHandle
+	conn.Events = func(e Event) {
+		if e.Stage == "replay" {
+			if n++; n == 2 {
+				fault = c.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "orders", Err: kerr.OutOfOrderSequenceNumber, Count: 1})
+			}
+		}
+	}
+	rep, err := conn.Replay(context.Background(), newTestDecoder(t), p, ReplayOptions{Session: "s", Batch: 50})
+	if err != nil {
+		if _, ok := errors.AsType[*FencedError](err); !ok {
+			t.Fatalf("%v %+v", err, rep)
+		}
+		rep = c.replay(t, p, ReplayOptions{Session: "s2", Resume: true})
+	}
+	if rep.Produced != 300 || fault.Hits() == 0 {
+		t.Errorf("report: %+v", rep)
+	}
+	c.exactlyOnce(t, "orders", 300)
+}
