@@ -22,6 +22,7 @@ type Decoder struct {
 	scratch scan
 
 	lastFound []int
+	lite      DeadLetter
 }
 
 // slot is one meaning of a header name: names are shared between dialects.
@@ -402,7 +403,8 @@ func (d *Decoder) Decode(r *Record) *DeadLetter {
 	return out
 }
 
-// forReplay reads what a replay needs of a record, and no more: decoding all of it costs more than writing it.
+// forReplay reads what a replay needs of a record, and no more: decoding all of it costs more than writing it. The
+// answer is good until the next call.
 func (d *Decoder) forReplay(r *Record) *DeadLetter {
 	s := d.scan(r)
 	if len(s.found) == 0 {
@@ -429,7 +431,8 @@ func (d *Decoder) forReplay(r *Record) *DeadLetter {
 	if !slices.Equal(d.lastFound, s.found) {
 		d.lastFound = slices.Clone(s.found) // shared by all records of one kind, never changed
 	}
-	return &DeadLetter{found: d.lastFound, Origin: rd.origin(set)}
+	d.lite = DeadLetter{found: d.lastFound, Origin: rd.origin(set)}
+	return &d.lite
 }
 
 // clone returns a decoder with working memory of its own.

@@ -18,3 +18,17 @@ func BenchmarkTriageAdd(b *testing.B) {
 		i++
 	}
 }
+
+// BenchmarkMap is what a replay does with each record besides writing it.
+func BenchmarkMap(b *testing.B) {
+	d := newTestDecoder(b)
+	k := springLetter("orders-dlt", 3, []byte("key-1"), make([]byte, 1024), "orders", 3, 77, "demo.Boom", "no", "")
+	var rec Record
+	b.ReportAllocs()
+	for b.Loop() {
+		rec.fill(k)
+		_ = checksum(&rec)
+		dl := d.forReplay(&rec)
+		_ = d.mapRecord(&rec, dl, "20260131-081500-1a2b3c4d", false)
+	}
+}

@@ -15,7 +15,7 @@ import (
 // transactions of the same size: no journal, no checks, no mapping. The broker runs in another process, or is the real
 // one of WEIR_TEST_BROKERS.
 func BenchmarkReplay(b *testing.B) {
-	const parts, n = 12, 60_000
+	const parts, n = 12, 150_000
 	addrs := strings.Split(os.Getenv("WEIR_TEST_BROKERS"), ",")
 	if addrs[0] == "" {
 		addrs = startBroker(b, false)
