@@ -85,8 +85,10 @@ func (w *view) at(u, ptr string) *vnode {
 	if !ok {
 		return nil
 	}
-	n := w.build(raw, u, ptr)
+	// Known before it is built: a reference may lead back to it.
+	n := &vnode{}
 	w.nodes[u+"#"+ptr], w.nodes[k] = n, n
+	*n = *w.build(raw, u, ptr)
 	return n
 }
 
