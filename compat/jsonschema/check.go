@@ -668,6 +668,25 @@ func (n *node) drop(at *node, keyword, name string) *node {
 	return n
 }
 
+// size counts the values in a document, up to a bound.
+func size(v any) int {
+	n := 1
+	switch v := v.(type) {
+	case []any:
+		n += len(v)
+		for _, x := range v[:min(len(v), 1000)] {
+			n += size(x)
+		}
+	case map[string]any:
+		for _, x := range v {
+			n += size(x)
+		}
+	case string:
+		n += len(v) / 100
+	}
+	return n
+}
+
 // smallest shrinks a witness without changing what it shows: it still proves the
 // break by an assertion that has not been reported, keeps its grade, and fits also,
 // where that is given.
@@ -694,6 +713,9 @@ func (p *pair) smallest(v any, grade compat.Grade, also *node) any {
 	}
 	fast = !p.o.ApplyDefaults && keep(v)
 	tries := min(shrinkTries, max(p.shrinks, 20))
+	if size(v) > 2000 {
+		tries = min(tries, 20) // one test walks the whole document
+	}
 	small, used := shrink(v, tries, keep)
 	p.shrinks -= used
 	if !p.proves(small) {

@@ -12,32 +12,43 @@ import (
 // shrinkTries bounds the evaluations spent on making one witness smaller.
 const shrinkTries = 400
 
-// shrink makes a witness smaller while keep holds: fewer properties and elements,
-// shorter strings, plainer numbers; at most so many tests. The order is fixed, so the result is stable.
-func shrink(v any, most int, keep func(any) bool) (small any, used int) {
-	tries := most
-	test := func(v any) bool {
-		if tries--; tries < 0 {
-			return false
-		}
-		return keep(v)
+// shrinker counts the tests of one witness. A variant is only built while tests are
+// left: witnesses can be long.
+type shrinker struct {
+	left int
+	keep func(any) bool
+}
+
+func (s *shrinker) test(build func() any) bool {
+	if s.left <= 0 {
+		return false
 	}
-	for {
-		smaller, changed := shrinkOnce(v, test)
+	s.left--
+	return s.keep(build())
+}
+
+// shrink makes a witness smaller while keep holds: fewer properties and elements,
+// shorter strings, plainer numbers; at most so many tests. The order is fixed, so the
+// result is stable.
+func shrink(v any, most int, keep func(any) bool) (small any, used int) {
+	s := &shrinker{most, keep}
+	for s.left > 0 {
+		smaller, changed := s.once(v, func(v any) any { return v })
 		if !changed {
-			return v, most - max(tries, 0)
+			break
 		}
 		v = smaller
 	}
+	return v, most - s.left
 }
 
-// shrinkOnce tries every simpler variant of v and of what it holds, and takes each
-// that keeps the property.
-func shrinkOnce(v any, test func(any) bool) (any, bool) {
+// once tries every simpler variant of v and of what it holds, and takes each that
+// keeps the property. whole puts a variant of v into the document around it.
+func (s *shrinker) once(v any, whole func(any) any) (any, bool) {
 	changed := false
-	for _, s := range simpler(v) {
-		if test(s) {
-			return s, true
+	for _, x := range simpler(v) {
+		if s.test(func() any { return whole(x) }) {
+			return x, true
 		}
 	}
 	switch x := v.(type) {
@@ -45,27 +56,34 @@ func shrinkOnce(v any, test func(any) bool) (any, bool) {
 		for _, k := range slices.Sorted(maps.Keys(x)) {
 			less := maps.Clone(x)
 			delete(less, k)
-			if test(less) {
+			if s.test(func() any { return whole(less) }) {
 				x, changed = less, true
+			}
+			if s.left <= 0 {
+				return x, changed
 			}
 		}
 		for _, k := range slices.Sorted(maps.Keys(x)) {
-			sub, did := shrinkOnce(x[k], func(s any) bool {
+			sub, did := s.once(x[k], func(y any) any {
 				try := maps.Clone(x)
-				try[k] = s
-				return test(try)
+				try[k] = y
+				return whole(try)
 			})
 			if did {
 				x = maps.Clone(x)
 				x[k] = sub
 				changed = true
 			}
+			if s.left <= 0 {
+				return x, changed
+			}
 		}
 		return x, changed
 	case []any:
 		for n := len(x) / 2; n > 0; n /= 2 {
-			for i := 0; i+n <= len(x); {
-				if less := slices.Delete(slices.Clone(x), i, i+n); test(less) {
+			for i := 0; i+n <= len(x) && s.left > 0; {
+				less := slices.Delete(slices.Clone(x), i, i+n)
+				if s.test(func() any { return whole(less) }) {
 					x, changed = less, true
 				} else {
 					i += n
@@ -73,10 +91,13 @@ func shrinkOnce(v any, test func(any) bool) (any, bool) {
 			}
 		}
 		for i := range x {
-			sub, did := shrinkOnce(x[i], func(s any) bool {
+			if s.left <= 0 {
+				return x, changed
+			}
+			sub, did := s.once(x[i], func(y any) any {
 				try := slices.Clone(x)
-				try[i] = s
-				return test(try)
+				try[i] = y
+				return whole(try)
 			})
 			if did {
 				x = slices.Clone(x)
