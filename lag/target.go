@@ -83,6 +83,9 @@ func digitsOf(s string) (int64, bool) {
 	return n, err == nil
 }
 
+// maxMillis is the end of the year 9999, the last that RFC 3339 can write.
+const maxMillis = 253_402_300_799_999
+
 func parseMoment(s string, now time.Time) (Target, error) {
 	v := s[1:]
 	if age, ok := strings.CutPrefix(v, "-"); ok {
@@ -93,6 +96,9 @@ func parseMoment(s string, now time.Time) (Target, error) {
 		return Target{From: FromTime, At: now.Add(-d)}, nil
 	}
 	if ms, ok := digitsOf(v); ok {
+		if ms > maxMillis {
+			return Target{}, fmt.Errorf("the moment in %q lies after the year 9999: epoch milliseconds have 13 digits", s)
+		}
 		return Target{From: FromTime, At: time.UnixMilli(ms)}, nil
 	}
 	at, err := time.Parse(time.RFC3339, v)
