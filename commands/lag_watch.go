@@ -61,7 +61,7 @@ func (r *lagRun) watch(ctx context.Context, o *lagOptions) error {
 				err = pauseFor(ctx, o.watch.d)
 			}
 			if ctx.Err() != nil {
-				return nil // how a watch is ended
+				return nil //nolint:nilerr // the end of the context is how a watch is ended
 			}
 			if err != nil {
 				return err
