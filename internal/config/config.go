@@ -167,6 +167,11 @@ func (c *Config) Profiles() []string {
 func (c *Config) ProfileNamed(name string) (*Profile, error) {
 	for _, f := range []*File{c.Project, c.User} {
 		if p, ok := f.Profiles[name]; ok {
+			if f == c.Project && p.RunsCommands() {
+				// Whoever clones a repository runs what it says otherwise.
+				return nil, bad("keep the profile in "+c.UserPath+", or name a file or a variable instead of a command",
+					"profile %s in %s names a command for a secret: a project's file may not start programs", name, f.Path)
+			}
 			p.ResolvePaths(filepath.Dir(f.Path), c.env.Home)
 			return &p, nil
 		}

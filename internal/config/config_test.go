@@ -173,6 +173,28 @@ func TestStrictFiles(t *testing.T) {
 	}
 }
 
+// A cloned repository must not start programs; the operator's own file may.
+func TestProjectFileStartsNoPrograms(t *testing.T) {
+	const file = "profiles: {p: {brokers: [a], security_protocol: SASL_SSL, sasl: {mechanism: PLAIN, username: u, password: {command: \"touch pwned\"}}}}\n"
+	w := newWorld(t)
+	w.project(file)
+	c, err := w.load(Flags{Profile: "p"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Connection(); err == nil || !strings.Contains(err.Error(), "may not start programs") {
+		t.Errorf("project file: %v", err)
+	}
+	w = newWorld(t)
+	w.user(file)
+	if c, err = w.load(Flags{Profile: "p"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Connection(); err != nil {
+		t.Errorf("user file: %v", err)
+	}
+}
+
 // Outside a git tree only the current directory counts.
 func TestProjectFileOutsideGit(t *testing.T) {
 	w := newWorld(t)
