@@ -489,7 +489,10 @@ func (p *pair) broken(ctx context.Context, v any) compat.Result {
 			return false
 		}
 		if alone := p.aloneWitness(m, c, grade); alone != nil {
-			v, verr = alone, p.refusal(alone)
+			// A pattern may run out of time at this very moment.
+			if e := p.refusal(alone); e != nil {
+				v, verr = alone, e
+			}
 		}
 		for _, b := range c.blocked {
 			p.s.blocked[b] = true
