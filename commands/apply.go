@@ -51,7 +51,7 @@ func newApply(d *Deps) *cobra.Command {
 			Next:      "weir plan (shows no changes afterwards)",
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			o.paths = args
+			o.paths = append(o.paths, args...)
 			if err := o.validate(); err != nil {
 				return err
 			}

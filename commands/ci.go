@@ -43,7 +43,7 @@ func newCI(d *Deps) *cobra.Command {
 			Environ:   "GITHUB_BASE_REF, CI_MERGE_REQUEST_DIFF_BASE_SHA  the base of a pull request, when no baseline is named",
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			o.paths = args
+			o.paths = append(o.paths, args...)
 			return runCI(c.Context(), d, o)
 		},
 	}

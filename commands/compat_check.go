@@ -56,7 +56,7 @@ func newCompatCheck(d *Deps) *cobra.Command {
 			Environ:   "GITHUB_BASE_REF, CI_MERGE_REQUEST_DIFF_BASE_SHA  the base of a pull request, when no baseline is named",
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			o.paths = args
+			o.paths = append(o.paths, args...)
 			if err := o.validate(); err != nil {
 				return err
 			}

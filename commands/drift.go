@@ -33,7 +33,7 @@ func newDrift(d *Deps) *cobra.Command {
 			$ weir drift -o json > drift.json`),
 		Annotations: map[string]string{ExitCodes: "3  there is drift (--fail-on never: 0)", Next: "weir plan"},
 		RunE: func(c *cobra.Command, args []string) error {
-			o.paths = args
+			o.paths = append(o.paths, args...)
 			return runDrift(c.Context(), d, o)
 		},
 	}

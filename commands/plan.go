@@ -84,7 +84,7 @@ func newPlan(d *Deps) *cobra.Command {
 			Next:      "weir apply plan.json",
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			o.paths = args
+			o.paths = append(o.paths, args...)
 			if err := o.validate(); err != nil {
 				return err
 			}
