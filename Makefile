@@ -6,7 +6,7 @@ NODES   ?= 1
 VERSION ?= 4.3.1
 export PATH := $(BIN):$(PATH)
 
-.PHONY: test test-kill test-kill-kafka lint kafka-up kafka-down kafka-registry-up kafka-registry-down test-kafka bench fuzz fuzz-compat docs snapshot tools
+.PHONY: tour test test-kill test-kill-kafka lint kafka-up kafka-down kafka-registry-up kafka-registry-down test-kafka bench fuzz fuzz-compat docs snapshot tools
 
 test: ## everything that needs only Go
 	$(GO) test ./...
@@ -63,3 +63,6 @@ snapshot: tools ## what a release would publish
 
 tools: ## linters and release tools, once
 	@.ci/tools $(BIN)
+
+tour: ## the recording of the tour that the README shows
+	$(GO) run . demo | sed -E 's#/tmp/weir-demo-[0-9]+#/tmp/weir-demo#g; s#127\.0\.0\.1:[0-9]+#127.0.0.1:19092#g' > docs/tour.txt
