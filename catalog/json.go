@@ -3,6 +3,7 @@ package catalog
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -223,9 +224,9 @@ func below(root, n *Node) (string, bool) {
 		return "", false
 	}
 	var s strings.Builder
-	for i := len(parts) - 1; i >= 0; i-- {
+	for _, part := range slices.Backward(parts) {
 		s.WriteByte('/')
-		s.WriteString(parts[i])
+		s.WriteString(part)
 	}
 	return s.String(), true
 }

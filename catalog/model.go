@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -392,10 +393,8 @@ func (n Name) String() string {
 func (n Name) Allows(name string) bool {
 	switch n.Kind {
 	case NameLiteral, NameSet:
-		for _, x := range n.Names {
-			if x == name {
-				return true
-			}
+		if slices.Contains(n.Names, name) {
+			return true
 		}
 	case NamePattern:
 		re, err := regexp.Compile(n.Pattern)

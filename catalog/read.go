@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -203,10 +204,8 @@ func (r *reader) fromYAML(y *yaml.Node, parent *Node, depth int, open []*yaml.No
 		return nil, err
 	}
 	if y.Kind == yaml.AliasNode {
-		for _, o := range open {
-			if o == y.Alias {
-				return nil, r.fail(RuleSyntax, y.Line, y.Column, "alias *"+y.Value+" lies inside of its own anchor", "")
-			}
+		if slices.Contains(open, y.Alias) {
+			return nil, r.fail(RuleSyntax, y.Line, y.Column, "alias *"+y.Value+" lies inside of its own anchor", "")
 		}
 		if r.alias == 0 {
 			r.use = y
@@ -215,7 +214,7 @@ func (r *reader) fromYAML(y *yaml.Node, parent *Node, depth int, open []*yaml.No
 		defer func() { r.alias-- }()
 		return r.fromYAML(y.Alias, parent, depth+1, append(open, y.Alias))
 	}
-	n := &Node{parent: parent, line: int32(y.Line), col: int32(y.Column)} //nolint:gosec // a file of 16 MB has fewer lines
+	n := &Node{parent: parent, line: int32(y.Line), col: int32(y.Column)}
 	switch y.Kind {
 	case yaml.MappingNode:
 		n.Kind = Map
@@ -234,7 +233,7 @@ func (r *reader) fromYAML(y *yaml.Node, parent *Node, depth int, open []*yaml.No
 			if err != nil {
 				return nil, err
 			}
-			k.index = int32(i) //nolint:gosec // bounded by the node limit
+			k.index = int32(i)
 			n.kids = append(n.kids, k)
 		}
 	case yaml.ScalarNode:
@@ -278,7 +277,7 @@ func (r *reader) mapping(y *yaml.Node, n *Node, depth int, open []*yaml.Node) er
 		if err != nil {
 			return err
 		}
-		c.Key, c.kline, c.kcol = k.Value, int32(k.Line), int32(k.Column) //nolint:gosec // bounded by the file's size
+		c.Key, c.kline, c.kcol = k.Value, int32(k.Line), int32(k.Column)
 		n.kids = append(n.kids, c)
 		if seen != nil {
 			seen[c.Key] = c
@@ -318,7 +317,7 @@ func (r *reader) scalar(y *yaml.Node, n *Node) {
 		for l := y.Line + 1; l <= len(r.lines); l++ {
 			t := r.lineText(l)
 			if strings.TrimSpace(t) != "" {
-				n.textLine, n.ind = int32(y.Line+1), int32(indentOf(t)) //nolint:gosec // bounded by the file's size
+				n.textLine, n.ind = int32(y.Line+1), int32(indentOf(t))
 				break
 			}
 		}

@@ -67,7 +67,7 @@ func (j *jsonReader) value(parent *Node, depth int) (*Node, error) {
 	if err := j.depth(depth, line, col); err != nil {
 		return nil, err
 	}
-	n := &Node{parent: parent, line: int32(line), col: int32(col)} //nolint:gosec // a file of 16 MB has fewer lines
+	n := &Node{parent: parent, line: int32(line), col: int32(col)}
 	switch c := j.src[j.at]; {
 	case c == '{':
 		n.Kind = Map
@@ -148,7 +148,7 @@ func (j *jsonReader) list(n *Node, depth int) error {
 		if err != nil {
 			return err
 		}
-		k.index = int32(len(n.kids)) //nolint:gosec // bounded by the size of the file
+		k.index = int32(len(n.kids))
 		n.kids = append(n.kids, k)
 		j.space()
 		if j.at >= len(j.src) {
@@ -177,7 +177,7 @@ func (j *jsonReader) object(n *Node, depth int) error {
 		if j.space(); j.at >= len(j.src) || j.src[j.at] != '"' {
 			return j.unexpected("a key")
 		}
-		line, col := int32(j.line), int32(j.at-j.start+1) //nolint:gosec // bounded by the size of the file
+		line, col := int32(j.line), int32(j.at-j.start+1)
 		key, err := j.str()
 		if err != nil {
 			return err

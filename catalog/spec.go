@@ -373,8 +373,13 @@ func (s *schema) typeNames() string {
 		bit  uint8
 		name string
 	}{
-		{tMap, "a mapping"}, {tList, "a list"}, {tString, "a string"}, {tInteger, "a whole number"},
-		{tNumber, "a number"}, {tBool, "true or false"}, {tNull, "null"},
+		{tMap, "a mapping"},
+		{tList, "a list"},
+		{tString, "a string"},
+		{tInteger, "a whole number"},
+		{tNumber, "a number"},
+		{tBool, "true or false"},
+		{tNull, "null"},
 	} {
 		if s.types&t.bit != 0 {
 			names = append(names, t.name)

@@ -80,7 +80,7 @@ func (s *store) bytes(name string) ([]byte, error) {
 	if err != nil {
 		return nil, fail(err)
 	}
-	defer f.Close() //nolint:errcheck // read only
+	defer f.Close()
 	st, err := f.Stat()
 	if err != nil {
 		return nil, fail(err)

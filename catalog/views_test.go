@@ -63,42 +63,51 @@ func TestDiffHasOneEntryForEachEdit(t *testing.T) {
 	}{
 		{"version", []string{"orders/asyncapi.yaml", "version: 1.4.0", "version: 9.0.0"}, nil},
 		{
-			"partitions up", []string{"orders/asyncapi.yaml", "partitions: 6", "partitions: 12"},
+			"partitions up",
+			[]string{"orders/asyncapi.yaml", "partitions: 6", "partitions: 12"},
 			[]string{"reordering channel orders.order.v1: partitions 6 -> 12 [consumer Billing, consumer Notifications, producer Orders]"},
 		},
 		{
-			"partitions down", []string{"orders/asyncapi.yaml", "partitions: 6", "partitions: 3"},
+			"partitions down",
+			[]string{"orders/asyncapi.yaml", "partitions: 6", "partitions: 3"},
 			[]string{"impossible channel orders.order.v1: partitions 6 -> 3 [consumer Billing, consumer Notifications, producer Orders]"},
 		},
 		{
-			"retention down", []string{"orders/asyncapi.yaml", "604800000", "3600000"},
+			"retention down",
+			[]string{"orders/asyncapi.yaml", "604800000", "3600000"},
 			[]string{"data-loss channel orders.order.v1: retention.ms 604800000 -> 3600000 [consumer Billing, consumer Notifications, producer Orders]"},
 		},
 		{
-			"shared payload", []string{"common/schemas/order.json", `"customerId": {"type": "string"}`, `"customerId": {"type": "integer"}`},
+			"shared payload",
+			[]string{"common/schemas/order.json", `"customerId": {"type": "string"}`, `"customerId": {"type": "integer"}`},
 			[]string{"payload schema common/schemas/order.json#: payload changed (see compat) [consumer Billing, consumer Notifications, producer Orders]"},
 		},
 		{
-			"description of a field", []string{"common/schemas/order.json", "Unique, and the key", "The key"},
+			"description of a field",
+			[]string{"common/schemas/order.json", "Unique, and the key", "The key"},
 			[]string{"documentation schema common/schemas/order.json#: description of a payload changed []"},
 		},
 		{
-			"group", []string{"billing/asyncapi.yaml", "const: billing}\n        clientId", "const: invoices}\n        clientId"},
+			"group",
+			[]string{"billing/asyncapi.yaml", "const: billing}\n        clientId", "const: invoices}\n        clientId"},
 			[]string{"consumers operation Billing/chargeOrder: group billing -> invoices [consumer Billing]"},
 		},
 		{
-			"message key renamed", []string{"billing/asyncapi.yaml", "PaymentCaptured:\n", "Captured:\n"},
+			"message key renamed",
+			[]string{"billing/asyncapi.yaml", "PaymentCaptured:\n", "Captured:\n"},
 			[]string{"documentation message payments.payment.v1/Captured: key PaymentCaptured -> Captured []"},
 		},
 		{
-			"address", []string{"billing/asyncapi.yaml", "address: payments.payment.v1", "address: payments.payment.v2"},
+			"address",
+			[]string{"billing/asyncapi.yaml", "address: payments.payment.v1", "address: payments.payment.v2"},
 			[]string{
 				"addition channel payments.payment.v2: channel added [producer Billing]",
 				"consumers channel payments.payment.v1: channel removed [producer Billing]",
 			},
 		},
 		{
-			"owner", []string{"orders/asyncapi.yaml", "team: team-orders", "team: team-sales"},
+			"owner",
+			[]string{"orders/asyncapi.yaml", "team: team-orders", "team: team-sales"},
 			[]string{"governance application Orders: owner team-orders -> team-sales []"},
 		},
 	} {

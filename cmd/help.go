@@ -148,7 +148,7 @@ func viewRows(p *term.Page, rows [][2]string) {
 func wrap(s string, width int) []string {
 	var lines []string
 	line := ""
-	for _, f := range strings.Fields(s) {
+	for f := range strings.FieldsSeq(s) {
 		if line != "" && len(line)+1+len(f) > width {
 			lines = append(lines, line)
 			line = f

@@ -3,6 +3,7 @@ package cmd
 import (
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -117,11 +118,9 @@ func newWord(p *string, allowed ...string) *word {
 func (w *word) String() string { return *w.p }
 func (w *word) Type() string   { return "word" }
 func (w *word) Set(s string) error {
-	for _, a := range w.allowed {
-		if a == s {
-			*w.p = s
-			return nil
-		}
+	if slices.Contains(w.allowed, s) {
+		*w.p = s
+		return nil
 	}
 	return &usageFailure{err: errWord(w.allowed, s)}
 }

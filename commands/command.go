@@ -2,6 +2,7 @@ package commands
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -82,11 +83,9 @@ type enum struct {
 func (e *enum) String() string { return *e.p }
 func (e *enum) Type() string   { return "word" }
 func (e *enum) Set(s string) error {
-	for _, w := range e.words {
-		if s == w {
-			*e.p = s
-			return nil
-		}
+	if slices.Contains(e.words, s) {
+		*e.p = s
+		return nil
 	}
 	return fmt.Errorf("use %s%s", strings.Join(e.words, ", "), suggest.DidYouMean(s, e.words))
 }

@@ -228,8 +228,10 @@ func (s *stage) repair(dlt string) []step {
 		},
 		{
 			title: "The other six were never orders. That is written down, so that nobody wonders.",
-			args: []string{"dlt", "discard", dlt, "--cause", "{negative}", "--cause", "{currency}", "--cause", "{cut}",
-				"--reason", "against the contract; the sender was told", "--yes"},
+			args: []string{
+				"dlt", "discard", dlt, "--cause", "{negative}", "--cause", "{currency}", "--cause", "{cut}",
+				"--reason", "against the contract; the sender was told", "--yes",
+			},
 			claims: []claim{
 				{"six are let go, and stay in the topic until somebody purges it", `6 dead letters of ` + s.quoted(DeadLetters(Billing)) + ` discarded`},
 			},

@@ -326,9 +326,11 @@ func (r *Run) WriteMarkdown(w io.Writer) error {
 				where = strings.TrimSpace(f.Subject.Kind + " " + f.Subject.Name)
 			}
 			text := markdown(f.Message)
+			var textSb329 strings.Builder
 			for _, d := range f.Details {
-				text += "<br>**" + markdown(d.Label) + "** " + code(d)
+				textSb329.WriteString("<br>**" + markdown(d.Label) + "** " + code(d))
 			}
+			text += textSb329.String()
 			if f.Hint != "" {
 				text += "<br>**fix** " + markdown(f.Hint)
 			}

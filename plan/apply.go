@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -199,9 +200,7 @@ func alterAndGrow(ctx context.Context, conn *cluster.Conn, steps []*Step, valida
 	if err != nil {
 		return nil, err
 	}
-	for name, e := range grown {
-		out[name] = e
-	}
+	maps.Copy(out, grown)
 	return out, nil
 }
 

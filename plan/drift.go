@@ -76,7 +76,7 @@ func DriftOf(p *Plan, d *Desired, consumers map[string][]string, groupAllowed fu
 		case s.Op == Blocked && len(s.Changes) == 0:
 			r.Unknown = append(r.Unknown, string(s.Kind)+" "+s.Name+": "+s.Reason)
 		case s.Op == Keep && s.Reason == "retired: left as it is without --prune=topic":
-			r.Differs = append(r.Differs, Difference{Kind: s.Kind, Name: s.Name, Owner: s.Owner, Key: "lifecycle", Live: str("there"), Declared: str("retired")})
+			r.Differs = append(r.Differs, Difference{Kind: s.Kind, Name: s.Name, Owner: s.Owner, Key: "lifecycle", Live: new("there"), Declared: new("retired")})
 		}
 		for _, c := range s.Changes {
 			r.Differs = append(r.Differs, Difference{Kind: s.Kind, Name: s.Name, Owner: s.Owner, Key: c.Name, Live: c.Before, Declared: c.After, Note: s.Reason})
@@ -103,7 +103,8 @@ func DriftOf(p *Plan, d *Desired, consumers map[string][]string, groupAllowed fu
 	return r
 }
 
-func str(s string) *string { return &s }
+//go:fix inline
+func str(s string) *string { return new(s) }
 
 // Consumers returns the groups with commits on the declared topics, by topic.
 func Consumers(ctx context.Context, conn *cluster.Conn, d *Desired) (map[string][]string, error) {

@@ -118,7 +118,7 @@ func createTopics(ctx context.Context, conn *cluster.Conn, steps []*Step, valida
 		t.Topic, t.NumPartitions, t.ReplicationFactor = s.Name, s.Partitions, s.Replicas
 		for _, k := range slices.Sorted(maps.Keys(s.Config)) {
 			c := kmsg.NewCreateTopicsRequestTopicConfig()
-			c.Name, c.Value = k, kmsg.StringPtr(s.Config[k])
+			c.Name, c.Value = k, new(s.Config[k])
 			t.Configs = append(t.Configs, c)
 		}
 		req.Topics = append(req.Topics, t)
@@ -204,7 +204,7 @@ func deleteTopics(ctx context.Context, conn *cluster.Conn, steps []*Step, _ bool
 	for _, s := range steps {
 		if s.Op == Delete && s.Kind == TopicKind {
 			t := kmsg.NewDeleteTopicsRequestTopic()
-			t.Topic = kmsg.StringPtr(s.Name)
+			t.Topic = new(s.Name)
 			req.Topics = append(req.Topics, t)
 			req.TopicNames = append(req.TopicNames, s.Name)
 		}

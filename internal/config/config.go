@@ -330,7 +330,7 @@ func (c *Config) fromEnv(name string, withKeys bool) (*Profile, error) {
 }
 
 func readProperties(path string) (cluster.Profile, []string, error) {
-	fh, err := os.Open(path) //nolint:gosec // the operator names the file
+	fh, err := os.Open(path)
 	if err != nil {
 		return cluster.Profile{}, nil, bad("", "read --command-config: %v", err)
 	}

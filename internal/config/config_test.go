@@ -42,6 +42,7 @@ func (w *world) write(path, text string) {
 func (w *world) user(text string) {
 	w.write(filepath.Join(w.home, ".config", "weir", "config.yaml"), text)
 }
+
 func (w *world) project(text string) {
 	w.write(filepath.Join(filepath.Dir(w.dir), "weir.yaml"), text)
 }

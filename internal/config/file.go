@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"reflect"
 	"slices"
@@ -154,7 +155,7 @@ const maxFile = 4 << 20
 // Read reads a configuration file strictly. A missing file is an error that
 // satisfies errors.Is(err, os.ErrNotExist).
 func Read(path string) (*File, error) {
-	fh, err := os.Open(path) //nolint:gosec // the operator names the file
+	fh, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -302,9 +303,7 @@ func fieldsOf(t reflect.Type) map[string]reflect.Type {
 		switch {
 		case name == "-" || !f.IsExported():
 		case strings.Contains(opts, "inline"):
-			for k, v := range fieldsOf(f.Type) {
-				m[k] = v
-			}
+			maps.Copy(m, fieldsOf(f.Type))
 		case name != "":
 			m[name] = f.Type
 		}

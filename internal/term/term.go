@@ -83,7 +83,7 @@ type fder interface{ Fd() uintptr }
 
 func isTTY(stream any) bool {
 	f, ok := stream.(fder)
-	return ok && xterm.IsTerminal(int(f.Fd())) //nolint:gosec // file descriptors are small
+	return ok && xterm.IsTerminal(int(f.Fd()))
 }
 
 func utf8Locale(env Env) bool {
@@ -101,7 +101,7 @@ func utf8Locale(env Env) bool {
 // case in a pipe unless COLUMNS is set.
 func (s *Screen) Width() int {
 	if f, ok := s.out.(fder); ok && s.OutTTY {
-		if w, _, err := xterm.GetSize(int(f.Fd())); err == nil && w > 0 { //nolint:gosec // see isTTY
+		if w, _, err := xterm.GetSize(int(f.Fd())); err == nil && w > 0 {
 			return w
 		}
 	}
@@ -117,7 +117,7 @@ func (s *Screen) Width() int {
 // height is the number of rows of the terminal, 24 when unknown.
 func (s *Screen) height() int {
 	if f, ok := s.out.(fder); ok && s.OutTTY {
-		if _, h, err := xterm.GetSize(int(f.Fd())); err == nil && h > 0 { //nolint:gosec // see isTTY
+		if _, h, err := xterm.GetSize(int(f.Fd())); err == nil && h > 0 {
 			return h
 		}
 	}

@@ -14,7 +14,7 @@ import (
 // errWidth is the width of the terminal on standard error, 80 when unknown.
 func (s *Screen) errWidth() int {
 	if f, ok := s.err.(fder); ok {
-		if w, _, err := xterm.GetSize(int(f.Fd())); err == nil && w > 0 { //nolint:gosec // see isTTY
+		if w, _, err := xterm.GetSize(int(f.Fd())); err == nil && w > 0 {
 			return w
 		}
 	}
@@ -41,8 +41,8 @@ func (s *Screen) Watch(ctx context.Context, every time.Duration, frame func(ctx 
 	defer stop()
 	if s.Interactive() {
 		if f, ok := s.in.(fder); ok {
-			if old, err := xterm.MakeRaw(int(f.Fd())); err == nil { //nolint:gosec // see isTTY
-				defer func() { _ = xterm.Restore(int(f.Fd()), old) }() //nolint:gosec // see isTTY
+			if old, err := xterm.MakeRaw(int(f.Fd())); err == nil {
+				defer func() { _ = xterm.Restore(int(f.Fd()), old) }()
 				go s.quitKey(stop)
 			}
 		}
