@@ -98,7 +98,7 @@ func (b *builder) server(entry *Node) *Server {
 	if h := n.Get("host"); h != nil {
 		s.URL = h.Text() + n.Get("pathname").Text()
 	}
-	if k := b.binding(n, "kafka"); k != nil {
+	if k := b.kafkaBinding(n); k != nil {
 		s.SchemaRegistryURL = textValue(k.Get("schemaRegistryUrl"), OriginNative)
 	}
 	for _, r := range b.get(n, "security").Children() {
@@ -118,9 +118,9 @@ func (b *builder) server(entry *Node) *Server {
 	return s
 }
 
-// binding returns one protocol's binding of an object.
-func (b *builder) binding(n *Node, protocol string) *Node {
-	return b.get(b.get(n, "bindings"), protocol)
+// kafkaBinding returns the Kafka binding of an object.
+func (b *builder) kafkaBinding(n *Node) *Node {
+	return b.get(b.get(n, "bindings"), "kafka")
 }
 
 // kafkaProtocol folds the spellings of Kafka's protocol into one.
@@ -234,7 +234,7 @@ func (b *builder) protocol(ch *Channel) string {
 
 func (b *builder) channelTopic(ch *Channel) {
 	addr := ch.Address
-	kafka := b.binding(ch.node, "kafka")
+	kafka := b.kafkaBinding(ch.node)
 	if t := kafka.Get("topic").Text(); t != "" {
 		addr = t
 	} else if b.dialect() == DialectSpecMesh && b.app.ID != "" && addr != "" {
@@ -549,7 +549,7 @@ func (b *builder) message(entry *Node, id string) *Message {
 	m.CorrelationID = b.get(n, "correlationId").Get("location").Text()
 	m.Headers = b.schema(n.Get("headers"), nil)
 	m.Payload = b.schema(n.Get("payload"), n.Get("schemaFormat"))
-	if k := b.binding(n, "kafka"); k != nil {
+	if k := b.kafkaBinding(n); k != nil {
 		m.Key = b.schema(k.Get("key"), nil)
 		m.SchemaIDLocation = textValue(k.Get("schemaIdLocation"), OriginNative)
 	}

@@ -266,7 +266,7 @@ func (d *differ) streams() {
 func (d *differ) channel(sub finding.Subject, s, t *Stream) {
 	a, b := s.Channels[0], t.Channels[0]
 	who := affectedBy(s, t)
-	whole := func(i int) string { return strconv.Itoa(i) }
+	whole := strconv.Itoa
 	pa, pb := factOf(a.Partitions, whole), factOf(b.Partitions, whole)
 	class := ChangeOperational
 	switch {

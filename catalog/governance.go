@@ -54,8 +54,8 @@ func tagValue(tags []Tag, prefix string) Value[string] {
 	return Value[string]{}
 }
 
-func ownerValue(n *Node, o Origin) Value[Owner] {
-	v := Value[Owner]{Origin: o}
+func ownerValue(n *Node) Value[Owner] {
+	v := Value[Owner]{Origin: OriginExtension}
 	switch {
 	case n == nil:
 		return Value[Owner]{}
@@ -88,8 +88,8 @@ func (b *builder) appOwner(root, info *Node) Value[Owner] {
 		contact = Value[string]{}
 	}
 	return first(
-		ownerValue(root.Get("x-owner"), OriginExtension),
-		ownerValue(info.Get("x-owner"), OriginExtension),
+		ownerValue(root.Get("x-owner")),
+		ownerValue(info.Get("x-owner")),
 		ownerOfText(tagValue(b.app.Tags, "owner:")),
 		ownerOfText(contact),
 		b.l.codeowner(b.app.File),
@@ -328,7 +328,7 @@ func (b *builder) config(dst map[string]Value[string], n *Node, o Origin, subjec
 }
 
 func (b *builder) channelKafka(ch *Channel) {
-	k := b.binding(ch.node, "kafka")
+	k := b.kafkaBinding(ch.node)
 	sub := subjectOf("channel", ch.Name())
 	ch.Partitions = first(b.count(k.Get("partitions"), OriginNative, sub),
 		b.count(k.Get("x-partitions"), OriginAlias, sub), b.count(ch.node.Get("x-partitions"), OriginAlias, sub))
@@ -385,8 +385,8 @@ func (b *builder) override(e *Node, sub finding.Subject) EnvOverride {
 
 func (b *builder) channelGovernance(ch *Channel) {
 	n := ch.node
-	k := b.binding(n, "kafka")
-	ch.Owner = first(ownerValue(n.Get("x-owner"), OriginExtension), ownerValue(k.Get("x-owner"), OriginExtension),
+	k := b.kafkaBinding(n)
+	ch.Owner = first(ownerValue(n.Get("x-owner")), ownerValue(k.Get("x-owner")),
 		ownerOfText(tagValue(ch.Tags, "owner:")))
 	if ch.Foreign && ch.Owner.Known() && n.root().file.major == 0 && ch.Owner.V.Team == b.app.Owner.V.Team {
 		// A fragment belongs to no document. Its explicit owner says whose it is.
@@ -476,7 +476,7 @@ func compatibility(n *Node, o Origin) Value[string] {
 
 func (b *builder) operationDetails(op *Operation) {
 	n := op.node
-	k := b.binding(n, "kafka")
+	k := b.kafkaBinding(n)
 	app := n.Get("x-application-bindings")
 	sub := subjectOf("operation", op.ID)
 	op.Summary, op.Description, op.Tags = n.Get("summary").Text(), n.Get("description").Text(), b.tags(n)
@@ -504,7 +504,7 @@ func (b *builder) operationDetails(op *Operation) {
 	op.IsolationLevel = first(textValue(k.Get("isolationLevel"), OriginNative), textValue(k.Get("x-isolationLevel"), OriginExtension))
 	op.StaticMembership = first(boolValue(k.Get("x-static-membership"), OriginExtension), boolValue(n.Get("x-static-membership"), OriginExtension))
 	op.PublishMode = first(textValue(n.Get("x-publish-mode"), OriginExtension), textValue(k.Get("x-publish-mode"), OriginExtension))
-	op.Owner = first(ownerValue(n.Get("x-owner"), OriginExtension), ownerOfText(tagValue(op.Tags, "owner:")))
+	op.Owner = first(ownerValue(n.Get("x-owner")), ownerOfText(tagValue(op.Tags, "owner:")))
 	if !op.Owner.Known() && b.app.Owner.Known() {
 		op.Owner = b.app.Owner
 		op.Owner.Origin = OriginInherited
@@ -680,7 +680,7 @@ func (b *builder) errorTopic(op *Operation, n *Node, name string, i int) *ErrorT
 
 func (b *builder) messageGovernance(m *Message) {
 	n := m.node
-	k := b.binding(n, "kafka")
+	k := b.kafkaBinding(n)
 	m.Compatibility = first(
 		compatibility(k.Get("compatibility"), OriginNative), compatibility(n.Get("x-compatibility"), OriginExtension),
 		compatibility(k.Get("x-compatibility"), OriginExtension),

@@ -186,7 +186,7 @@ func (v *documentCheck) tags(n *Node) {
 func (v *documentCheck) channel(ch *Channel) {
 	n := ch.node
 	entry := v.entry(ch)
-	v.channelServers(ch, entry)
+	v.channelServers(entry)
 	if !v.mine(n) {
 		return
 	}
@@ -236,7 +236,7 @@ func (v *documentCheck) entry(ch *Channel) *Node {
 	return ch.node
 }
 
-func (v *documentCheck) channelServers(ch *Channel, entry *Node) {
+func (v *documentCheck) channelServers(entry *Node) {
 	root := v.d.root()
 	servers := v.l.st.deref(root.Get("servers"))
 	n := entry
@@ -319,7 +319,7 @@ func (v *documentCheck) topic(ch *Channel, report func(rule, msg, hint string)) 
 func (v *documentCheck) overrides(ch *Channel) {
 	for _, o := range ch.Overrides {
 		i := slices.IndexFunc(v.d.app.Servers, func(s *Server) bool { return s.Key == o.Server })
-		msg := ""
+		var msg string
 		switch {
 		case ch.Foreign:
 			continue

@@ -46,7 +46,6 @@ type schema struct {
 	never      bool // the schema false
 	ref        *Node
 	types      uint8
-	integer    bool
 	props      map[string]*Node
 	patterns   []pattern
 	additional *Node

@@ -61,7 +61,7 @@ func runCatalogDocs(ctx context.Context, d *Deps, o *catalogDocsOptions) error {
 	if !filepath.IsAbs(dir) {
 		dir = filepath.Join(cfg.Env().Dir, dir)
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return failed(o.out, "", "write pages: %w", err)
 	}
 	root, err := os.OpenRoot(dir)

@@ -79,7 +79,7 @@ func runCatalogInit(d *Deps, o *catalogInitOptions) error {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(cfg.Env().Dir, path)
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return failed(o.file, "", "write document: %w", err)
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // the user names the file, and others read it

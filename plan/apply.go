@@ -341,7 +341,10 @@ func (ap *applier) rights(ctx context.Context, op Op) error {
 	}
 	err := send(context.WithoutCancel(ctx), change)
 	for i, o := range outcomes {
-		status, failure := NotTried, error(nil)
+		var (
+			status  Status
+			failure error
+		)
 		switch st := change.Steps[i]; st.Status {
 		case cluster.ACLCreated, cluster.ACLDeleted, cluster.ACLExists, cluster.ACLAbsent:
 			status = Done

@@ -297,7 +297,7 @@ func (df *differ) configs(t *DesiredTopic, live *cluster.Topic, set cluster.Conf
 		case there && have.Value != nil && equalValue(key, *have.Value, want) && (have.Own() || !df.o.Pin):
 			unchanged++
 		default:
-			changes = append(changes, df.effect(t, live, Change{Name: key, Op: "set", Before: have.Value, After: &want}, byName))
+			changes = append(changes, df.effect(live, Change{Name: key, Op: "set", Before: have.Value, After: &want}, byName))
 		}
 	}
 	for _, c := range set.Configs {
@@ -309,7 +309,7 @@ func (df *differ) configs(t *DesiredTopic, live *cluster.Topic, set cluster.Conf
 			continue
 		}
 		if df.o.prunes("config") {
-			changes = append(changes, df.effect(t, live, Change{Name: c.Name, Op: "unset", Before: c.Value}, byName))
+			changes = append(changes, df.effect(live, Change{Name: c.Name, Op: "unset", Before: c.Value}, byName))
 			continue
 		}
 		df.p.Drift = append(df.p.Drift, Drift{Kind: "config", Name: t.Name, Owner: t.Owner, Key: c.Name, Live: c.Value, Note: "set on the cluster, not declared"})
@@ -318,7 +318,7 @@ func (df *differ) configs(t *DesiredTopic, live *cluster.Topic, set cluster.Conf
 }
 
 // effect says what a change of a setting does to data and clients.
-func (df *differ) effect(t *DesiredTopic, live *cluster.Topic, c Change, byName map[string]cluster.Config) Change {
+func (df *differ) effect(live *cluster.Topic, c Change, byName map[string]cluster.Config) Change {
 	before, after := deref(c.Before), deref(c.After)
 	switch c.Name {
 	case retentionMS, retentionBytes:

@@ -104,7 +104,6 @@ func DriftOf(p *Plan, d *Desired, consumers map[string][]string, groupAllowed fu
 }
 
 //go:fix inline
-func str(s string) *string { return new(s) }
 
 // Consumers returns the groups with commits on the declared topics, by topic.
 func Consumers(ctx context.Context, conn *cluster.Conn, d *Desired) (map[string][]string, error) {

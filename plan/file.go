@@ -173,7 +173,7 @@ func (p *Plan) Stale(now *Actual) []string {
 	}
 	var moved []string
 	for key, was := range p.Fingerprints {
-		is := ""
+		var is string
 		if name, ok := strings.CutPrefix(key, "topic "); ok {
 			is = topicFingerprint(now, name)
 		} else {

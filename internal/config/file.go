@@ -267,7 +267,7 @@ func checkKeys(path string, n *yaml.Node, t reflect.Type, depth int) error {
 				return bad("", "%s: the key %q stands twice", at(k), k.Value)
 			}
 			seen[k.Value] = true
-			elem := reflect.Type(nil)
+			var elem reflect.Type
 			if t.Kind() == reflect.Map {
 				elem = t.Elem()
 			} else if elem = fields[k.Value]; elem == nil {

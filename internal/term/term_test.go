@@ -95,7 +95,7 @@ func TestPageNeutralises(t *testing.T) {
 	p.Line("%s", []byte(evil))
 	p.Block("  ", evil+"\n"+evil)
 	p.Table(sampleTable())
-	if got := p.Plain(); strings.ContainsAny(got, "\x1b\a\x9b") {
+	if got := p.Plain(); strings.ContainsAny(got, "\x1b\a\u009b") {
 		t.Errorf("%q", got)
 	}
 }
