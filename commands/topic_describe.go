@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/weirhq/weir/cluster"
 	"github.com/weirhq/weir/internal/term"
@@ -26,7 +27,8 @@ func newTopicDescribe(d *Deps) *cobra.Command {
 		Long: doc(`
 			Show everything about topics: partitions with leader, replicas and offsets, the topic's
 			own settings (all of them with -o wide), the groups that have committed offsets, the time
-			range of the records, and what this user may do. What may not be read is shown as unknown.
+			range of the records, what this user may do, and the ACL rows that reach the topic by its
+			name, by a prefix or by *. What may not be read is shown as unknown.
 			Nothing is written.`),
 		Example: doc(`
 			# One topic
@@ -61,12 +63,16 @@ type topicReport struct {
 	Configs      []cluster.Config     `json:"configs"`
 	Groups       []cluster.TopicGroup `json:"groups"`  // null when they could not be read
 	Catalog      *topicFacts          `json:"catalog"` // null when it does not name the topic
+	// ACLs are the rows that reach the topic: LITERAL, PREFIXED and *; null when they could not be read.
+	ACLs []cluster.ACLRow `json:"acls"`
 }
 
 type topicDescription struct {
 	Topics []topicReport `json:"topics"`
 	// GroupsScope says whether groups may be missing.
 	GroupsScope cluster.Scope `json:"groups_scope"`
+	// ACLsError says why the ACL rows are not known; null when they are.
+	ACLsError *string `json:"acls_error"`
 }
 
 // selectTopics reads the topics that names select: each literal name must exist and be
@@ -119,6 +125,9 @@ func runTopicDescribe(ctx context.Context, d *Deps, o *topicDescribeOptions) err
 	}
 	r, err := describeTopics(ctx, d, conn, topics)
 	if err != nil {
+		return err
+	}
+	if err := r.addACLs(ctx, conn); err != nil {
 		return err
 	}
 	return d.Out.Emit(o.format, "topic_describe", r, viewTopicDescribe(r, d.Now()))
@@ -183,4 +192,21 @@ func describeTopics(ctx context.Context, d *Deps, conn *cluster.Conn, topics []c
 		r.Topics = append(r.Topics, row)
 	}
 	return r, nil
+}
+
+// addACLs notes the rows that reach each topic, whoever they are for, or why they are
+// not known: reading them needs DESCRIBE on the cluster, which few have.
+func (r *topicDescription) addACLs(ctx context.Context, conn *cluster.Conn) error {
+	rows, err := conn.ACLs(ctx)
+	if err != nil {
+		r.ACLsError = new(err.Error())
+		return ctx.Err()
+	}
+	for i := range r.Topics {
+		f := cluster.ACLFilter{Patterns: []cluster.ACLPattern{{
+			Type: kmsg.ACLResourceTypeTopic, Name: r.Topics[i].Name, Pattern: kmsg.ACLResourcePatternTypeMatch,
+		}}}
+		r.Topics[i].ACLs = f.Select(rows)
+	}
+	return nil
 }

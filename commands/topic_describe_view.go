@@ -17,6 +17,7 @@ func viewTopicDescribe(r *topicDescription, now time.Time) term.View {
 					p.Line("")
 				}
 				viewTopic(p, &r.Topics[i], r.GroupsScope, now, wide)
+				viewTopicACLs(p, r.Topics[i].ACLs, r.ACLsError)
 			}
 		}
 	}
@@ -113,6 +114,22 @@ func viewTopicGroups(p *term.Page, t *topicReport, scope cluster.Scope) {
 		if scope.Complete == nil || !*scope.Complete {
 			p.Line("There may be more: %s.", scope.Reason)
 		}
+	}
+}
+
+func viewTopicACLs(p *term.Page, rows []cluster.ACLRow, problem *string) {
+	p.Line("")
+	switch {
+	case problem != nil:
+		p.Line("ACL rows are unknown: %s", *problem)
+	case len(rows) == 0:
+		p.Line("No ACL row reaches the topic.")
+	default:
+		table := term.NewTable("ACL-NAME*", "PATTERN", "PERMISSION", "OPERATION", "PRINCIPAL*", "HOST")
+		for _, r := range rows {
+			table.Row(r.ResourceName, aclPatternWord(r), aclPermission(r), r.Operation.String(), r.Principal, r.Host)
+		}
+		p.Table(table)
 	}
 }
 
