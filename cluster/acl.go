@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -345,8 +344,13 @@ func validateHost(h string) error {
 	return nil
 }
 
-// topicName is what brokers accept as a topic's name (249 bytes, no . or ..).
-var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
+// topicChars reports whether a name, or the beginning of one, has only characters
+// that a topic's name may have, and not too many (249).
+func topicChars(s string) bool {
+	return s != "" && len(s) <= 249 && !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '.' && r != '_' && r != '-'
+	})
+}
 
 func validateACLName(r ACLRow) error {
 	prefixed := r.PatternType == kmsg.ACLResourcePatternTypePrefixed
@@ -362,7 +366,7 @@ func validateACLName(r ACLRow) error {
 	}
 	switch r.ResourceType {
 	case kmsg.ACLResourceTypeTopic:
-		if !topicName.MatchString(r.ResourceName) || !prefixed && (r.ResourceName == "." || r.ResourceName == "..") {
+		if !topicChars(r.ResourceName) || !prefixed && (r.ResourceName == "." || r.ResourceName == "..") {
 			return fmt.Errorf("%q cannot be the name of a topic: letters, digits, dot, underscore and hyphen, at most 249", r.ResourceName)
 		}
 	case kmsg.ACLResourceTypeUser:
