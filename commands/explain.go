@@ -13,11 +13,12 @@ import (
 	"github.com/weirhq/weir/finding"
 	"github.com/weirhq/weir/internal/suggest"
 	"github.com/weirhq/weir/internal/term"
+	"github.com/weirhq/weir/plan"
 )
 
 // knownRules are the rules of every family, sorted and each once.
 func knownRules() []finding.Rule {
-	rules := slices.Concat(catalog.Rules(), compat.NewEngine(checkers("", false), compat.Policy{}).Rules(), cluster.ACLRules())
+	rules := slices.Concat(catalog.Rules(), compat.NewEngine(checkers("", false), compat.Policy{}).Rules(), cluster.ACLRules(), plan.Rules())
 	slices.SortStableFunc(rules, func(a, b finding.Rule) int { return cmp.Compare(a.ID, b.ID) })
 	return slices.CompactFunc(rules, func(a, b finding.Rule) bool { return a.ID == b.ID })
 }

@@ -93,6 +93,8 @@ const (
 	RuleNoGroup     = "plan/group-unknown"
 	RuleShadowed    = "plan/right-denied"
 	RuleOutOfScope  = "plan/out-of-scope"
+	// RuleUnknownConfig is a setting that neither Kafka nor a known vendor has.
+	RuleUnknownConfig = "plan/unknown-config"
 )
 
 // Want derives the desired state: topics of channels written inline, their error
@@ -280,4 +282,16 @@ func (w *wanter) note(rule string, op *catalog.Operation, message, hint string) 
 		Rule: rule, Severity: finding.Warning, Subject: finding.Subject{Kind: "operation", Name: op.ID},
 		Message: message, Hint: hint, Position: op.At, Owner: cmp.Or(op.Owner.V.Team, op.App.Owner.V.Team),
 	})
+}
+
+// Rules lists what a plan can note beside its steps.
+func Rules() []finding.Rule {
+	return []finding.Rule{
+		{ID: RuleNoPrincipal, Severity: finding.Warning, Purpose: "An operation declares who runs it, so that its rights can be granted.", Why: "Without a principal the topic is planned and the application cannot use it.", Fix: "Declare x-principal in the operation's Kafka binding."},
+		{ID: RuleNoGroup, Severity: finding.Warning, Purpose: "A consumer declares one group id, so that READ on the group can be granted.", Fix: "Declare groupId as {type: string, const: NAME}."},
+		{ID: RuleShadowed, Severity: finding.Warning, Purpose: "No DENY row makes a declared right worth nothing.", Why: "A matching DENY wins over every ALLOW, however broad or narrow it is.", Fix: "Remove the DENY row, or the role."},
+		{ID: RuleOutOfScope, Severity: finding.Info, Purpose: "A declared topic lies inside scope.prefixes.", Fix: "Widen scope.prefixes in weir.yaml, or leave the topic to its owner."},
+		{ID: RuleUnknownConfig, Severity: finding.Warning, Purpose: "A declared setting is one that topics have.", Why: "A misspelt setting fails when it is applied, or is kept by a broker and does nothing."},
+		{ID: "plan/no-authorizer", Severity: finding.Warning, Purpose: "The cluster keeps access control lists when the catalog declares roles.", Fix: "Set authorizer.class.name on the brokers."},
+	}
 }

@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math/big"
@@ -119,10 +120,29 @@ func (df *differ) create(t *DesiredTopic, step Step) {
 	if t.Replicas != nil {
 		step.Replicas = int16(*t.Replicas)
 	}
-	if reason := impossible(t); reason != "" {
+	if reason := cmp.Or(impossible(t), df.values(t)); reason != "" {
 		step.Op, step.Reason = Blocked, reason
 	}
 	df.add(step)
+}
+
+// values checks declared settings before a broker does, which may accept anything. A
+// wrong value blocks the topic; an unknown name is only noted, because vendors have
+// settings of their own.
+func (df *differ) values(t *DesiredTopic) string {
+	var wrong []string
+	for _, key := range slices.Sorted(maps.Keys(t.Config)) {
+		_, err := cluster.ParseTopicConfig(key, t.Config[key])
+		if unknown, ok := errors.AsType[*cluster.UnknownConfigError](err); ok {
+			df.p.Notes = append(df.p.Notes, finding.Finding{
+				Rule: RuleUnknownConfig, Severity: finding.Warning, Subject: finding.Subject{Kind: "topic", Name: t.Name},
+				Message: unknown.Error(), Position: t.At, Owner: t.Owner,
+			})
+		} else if err != nil {
+			wrong = append(wrong, err.Error())
+		}
+	}
+	return strings.Join(wrong, "; ")
 }
 
 // impossible finds what brokers accept and must not be: they store a min.insync.replicas
@@ -152,6 +172,9 @@ func (df *differ) change(t *DesiredTopic, live *cluster.Topic, step Step) {
 		}
 	}
 	df.replicas(t, live)
+	if reason := df.values(t); reason != "" {
+		reasons = append(reasons, reason)
+	}
 	set := df.a.Configs[t.Name]
 	switch {
 	case set.ErrorName != nil:

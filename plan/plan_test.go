@@ -274,6 +274,7 @@ func TestChangesSayWhatTheyDo(t *testing.T) {
 		"more partitions, compacted": {DesiredTopic{Partitions: n(6)}, live(3, 1, "a"), own("cleanup.policy", "compact"), Options{}, Blocked, false, "needs --allow-repartition"},
 		"min isr above live":         {DesiredTopic{Config: map[string]string{"min.insync.replicas": "2"}}, live(3, 1, "a"), own(), Options{}, Modify, false, "acks=all writes stop"},
 		"impossible min isr":         {DesiredTopic{Replicas: n(1), Config: map[string]string{"min.insync.replicas": "2"}}, nil, own(), Options{}, Blocked, false, "above the replication factor"},
+		"a value that is none":       {DesiredTopic{Config: map[string]string{"retention.ms": "soon"}}, nil, own(), Options{}, Blocked, false, "retention.ms=soon"},
 		"prune a setting":            {DesiredTopic{}, live(1, 1, "a"), own("segment.bytes", "1048576"), Options{Prune: []string{"config"}}, Modify, false, ""},
 		"retired":                    {DesiredTopic{Retired: true}, live(1, 1, "a"), own(), Options{}, Keep, false, "--prune=topic"},
 		"retired, pruned":            {DesiredTopic{Retired: true}, live(1, 1, "a"), own(), Options{Prune: []string{"topic"}}, Delete, true, ""},
