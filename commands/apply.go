@@ -196,16 +196,21 @@ func (o *applyOptions) execute(ctx context.Context, d *Deps, conn *cluster.Conn,
 		return log.Record(context.WithoutCancel(ctx), string(out.Op)+" "+string(out.Kind), subject, stepBefore(&out.Step), stepAfter(&out.Step), failure)
 	})
 	bar.Done()
-	if r.Done == 0 && r.Unknown == 0 && ctx.Err() == nil {
+	// A deadline is no interruption: nobody pressed a key.
+	interrupted := errors.Is(ctx.Err(), context.Canceled)
+	if r.Done == 0 && r.Unknown == 0 && !interrupted {
 		return firstErr(err, r.FirstError())
 	}
 	if eerr := d.Out.Emit(o.format, "apply_result", r, term.View{Text: func(pg *term.Page) { viewResult(pg, r) }}); eerr != nil {
 		return eerr
 	}
 	switch {
-	case ctx.Err() != nil:
+	case interrupted:
 		return &Error{code: Interrupted, err: fmt.Errorf("interrupted after %s", plural(r.Done, "step")), hint: "run apply again: it goes on with what is left"}
 	case r.Failed+r.Unknown+r.NotTried > 0:
+		if err != nil && r.NotTried > 0 {
+			d.Out.Note("apply ended early: %v", err)
+		}
 		return errPartial
 	}
 	return err

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -257,22 +258,30 @@ func (ap *applier) findOut(ctx context.Context, batch []*Outcome, cause error, h
 	}
 	topics := map[string]*cluster.Topic{}
 	configs := map[string]cluster.ConfigSet{}
+	hidden := map[string]error{} // what may be there and may not be seen
 	list, err := ap.conn.Topics(ctx, cluster.TopicsQuery{Names: names})
 	if err == nil {
 		for i := range list.Topics {
-			if t := &list.Topics[i]; t.ErrorName == nil {
+			switch t := &list.Topics[i]; {
+			case t.ErrorName == nil:
 				topics[t.Name] = t
+			case *t.ErrorName != kerr.UnknownTopicOrPartition.Message:
+				hidden[t.Name] = t.Err("describe topic")
 			}
 		}
 		var sets []cluster.ConfigSet
 		if sets, err = ap.conn.TopicConfigs(ctx, names); err == nil {
 			for _, s := range sets {
 				configs[s.Topic] = s
+				if s.ErrorName != nil && topics[s.Topic] != nil {
+					hidden[s.Topic] = errors.New(*s.ErrorName)
+				}
 			}
 		}
 	}
 	for _, o := range batch {
 		status, failure := Failed, cause
+		err := cmp.Or(err, hidden[o.Name])
 		switch {
 		case err != nil:
 			status, failure = Unknown, fmt.Errorf("%w; what happened could not be read: %w", cause, err)
@@ -340,6 +349,16 @@ func (ap *applier) rights(ctx context.Context, op Op) error {
 		send = ap.conn.DeleteACLs
 	}
 	err := send(context.WithoutCancel(ctx), change)
+	e, ok := errors.AsType[*cluster.Error](err)
+	refused := ok && e.Class == cluster.Unauthorised
+	lost := err != nil && !refused
+	var rows []cluster.ACLRow
+	var unread error
+	if lost {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), findOutTime)
+		rows, unread = ap.conn.ACLs(ctx)
+		cancel()
+	}
 	for i, o := range outcomes {
 		var (
 			status  Status
@@ -350,8 +369,15 @@ func (ap *applier) rights(ctx context.Context, op Op) error {
 			status = Done
 		case cluster.ACLFailed:
 			status, failure = Failed, errors.New(st.Error)
-			if err != nil {
-				status, failure = Unknown, err
+			switch {
+			case refused:
+				failure = err // an answer, and its class decides the exit code
+			case lost && unread != nil:
+				status, failure = Unknown, fmt.Errorf("%w; what happened could not be read: %w", err, unread)
+			case lost && slices.Contains(rows, *o.ACL) == (op == Create):
+				status, failure = Done, nil
+			case lost:
+				failure = err
 			}
 		default:
 			continue
@@ -360,7 +386,7 @@ func (ap *applier) rights(ctx context.Context, op Op) error {
 			return serr
 		}
 	}
-	if err != nil {
+	if lost {
 		return err
 	}
 	_, err = ap.conn.ACLsSettled(context.WithoutCancel(ctx), change)

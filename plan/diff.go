@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/weirhq/weir/catalog"
@@ -178,7 +179,11 @@ func (df *differ) change(t *DesiredTopic, live *cluster.Topic, step Step) {
 	set := df.a.Configs[t.Name]
 	switch {
 	case set.ErrorName != nil:
-		reasons = append(reasons, "its settings cannot be read: "+*set.ErrorName)
+		reason := "its settings cannot be read: " + *set.ErrorName
+		if *set.ErrorName == kerr.TopicAuthorizationFailed.Message {
+			reason += ", no DESCRIBE_CONFIGS on Topic"
+		}
+		reasons = append(reasons, reason)
 	default:
 		changes, unchanged := df.configs(t, live, set)
 		step.Changes = append(step.Changes, changes...)

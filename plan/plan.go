@@ -222,7 +222,7 @@ func (p *Plan) count() {
 		if st.DestroysData() {
 			s.DestroysData++
 		}
-		if st.JudgedBy == ByBroker {
+		if st.JudgedBy == ByBroker && st.Op != Blocked {
 			s.JudgedBroker++
 		}
 	}

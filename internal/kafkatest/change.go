@@ -137,10 +137,8 @@ func (k *call) fault() error {
 	if k.cluster.embedded == nil {
 		return errors.New("faults need the embedded broker: put [kfake] before the line")
 	}
-	for key := range kmsg.Key(kmsg.MaxKey + 1) {
-		if strings.EqualFold(kmsg.NameForKey(key.Int16()), args[0]) {
-			f.Keys = append(f.Keys, key)
-		}
+	for _, key := range requestKeys(args[0]) {
+		f.Keys = append(f.Keys, kmsg.Key(key))
 	}
 	if len(f.Keys) == 0 {
 		return fmt.Errorf("unknown request %q", args[0])
@@ -155,4 +153,15 @@ func (k *call) fault() error {
 	}
 	k.cluster.embedded.Cluster().Fault(f)
 	return nil
+}
+
+// requestKeys are the keys of the requests of that name, in any case.
+func requestKeys(name string) []int16 {
+	var keys []int16
+	for key := range int16(kmsg.MaxKey + 1) {
+		if strings.EqualFold(kmsg.NameForKey(key), name) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }

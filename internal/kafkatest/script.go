@@ -20,6 +20,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/weirhq/weir/demo/broker"
 )
@@ -96,7 +97,8 @@ func (s *Scripts) Condition(cond string) (bool, error) {
 //	kafka fault [-top] [-topic T] [-group G] [-n TIMES] REQUEST ERROR
 //	      (embedded only) answer requests of that name with a Kafka error, until
 //	      the script ends or as often as -n says; -top: as the whole answer
-//	kafka stop                         (embedded only) the broker goes away
+//	kafka stop [REQUEST]               (embedded only) the broker goes away, at once or
+//	      without an answer when the first request of that name comes
 //	kafka freeport NAME                sets NAME to the first of three free ports
 //	kafka await HOST:PORT              waits until somebody listens there
 //
@@ -399,7 +401,21 @@ func (k *call) stop() error {
 	if k.cluster.embedded == nil {
 		return errors.New("a real cluster is not stopped by a script")
 	}
-	k.cluster.embedded.Close()
+	if len(k.args) == 0 {
+		k.cluster.embedded.Close()
+		return nil
+	}
+	keys := requestKeys(k.args[0])
+	if len(keys) == 0 {
+		return fmt.Errorf("unknown request %q", k.args[0])
+	}
+	b, once := k.cluster.embedded, new(sync.Once)
+	b.Cluster().ControlKey(keys[0], func(kmsg.Request) (kmsg.Response, error, bool) {
+		b.Cluster().KeepControl()
+		// The cluster waits for its handlers when it closes, and this is one.
+		once.Do(func() { go b.Close() })
+		return nil, errors.New("the broker went away"), true
+	})
 	return nil
 }
 
