@@ -16,8 +16,8 @@ import (
 	"github.com/weirhq/weir/plan"
 )
 
-// knownRules are the rules of every family, sorted and each once.
-func knownRules() []finding.Rule {
+// Rules returns the rules of every family, sorted by id and each once.
+func Rules() []finding.Rule {
 	rules := slices.Concat(catalog.Rules(), compat.NewEngine(checkers("", false), compat.Policy{}).Rules(), cluster.ACLRules(), plan.Rules())
 	slices.SortStableFunc(rules, func(a, b finding.Rule) int { return cmp.Compare(a.ID, b.ID) })
 	return slices.CompactFunc(rules, func(a, b finding.Rule) bool { return a.ID == b.ID })
@@ -42,13 +42,13 @@ func newExplain(d *Deps) *cobra.Command {
 		Annotations: map[string]string{Offline: "yes"},
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			var ids []string
-			for _, r := range knownRules() {
+			for _, r := range Rules() {
 				ids = append(ids, r.ID+"\t"+r.Purpose)
 			}
 			return ids, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
-			rules := knownRules()
+			rules := Rules()
 			if len(args) == 0 {
 				return d.Out.Emit(format, "rules", map[string]any{"rules": rules}, viewRules(rules))
 			}

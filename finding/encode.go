@@ -27,7 +27,7 @@ type Run struct {
 	Verdict string
 }
 
-// helpBase is where a rule is explained; the anchor is its id.
+// helpBase is where a rule is explained.
 const helpBase = "https://github.com/weirhq/weir/blob/main/docs/rules.md#"
 
 // WriteSARIF writes SARIF 2.1.0 (OASIS standard), one run.
@@ -188,7 +188,8 @@ func uri(file string) string {
 	return b.String()
 }
 
-func anchor(id string) string { return strings.ReplaceAll(id, "/", "") }
+// anchor is the fragment that GitHub makes of a heading that is the id.
+func anchor(id string) string { return strings.NewReplacer("/", "", ".", "").Replace(id) }
 
 // fullText is the message with its details and hint.
 func (f Finding) fullText(sep string) string {

@@ -1,5 +1,5 @@
 // Gen writes what is made from the command tree: man pages and completions for the
-// release archives, and the command reference in docs.
+// release archives, the command reference and the list of rules in docs.
 //
 // It decides the files' names and forms and refuses to add a date, so that two runs
 // give the same bytes.
@@ -20,15 +20,18 @@ import (
 	"github.com/spf13/cobra/doc"
 
 	"github.com/weirhq/weir/cmd"
+	"github.com/weirhq/weir/commands"
+	"github.com/weirhq/weir/finding"
 )
 
 func main() {
-	docs := flag.String("docs", "", "folder for the command reference")
+	docs := flag.String("docs", "", "folder for the command reference; the list of rules is written beside it")
 	out := flag.String("out", "", "folder for man pages and completions")
 	flag.Parse()
 	log.SetFlags(0)
 	if *docs != "" {
 		check(reference(*docs))
+		check(write(filepath.Join(filepath.Dir(*docs), "rules.md"), rules(commands.Rules())))
 	}
 	if *out != "" {
 		check(man(filepath.Join(*out, "man")))
@@ -71,12 +74,40 @@ func reference(dir string) error {
 		name := strings.ReplaceAll(c.CommandPath(), " ", "_") + ".md"
 		fmt.Fprintf(&index, "- [%s](%s): %s\n", c.CommandPath(), name, c.Short)
 		text := "# " + c.CommandPath() + "\n\n```text\n" + cmd.HelpText(c) + "```\n"
-		return os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644) //nolint:gosec // documentation is public
+		return write(filepath.Join(dir, name), text)
 	})
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, "README.md"), []byte(index.String()), 0o644) //nolint:gosec // documentation is public
+	return write(filepath.Join(dir, "README.md"), index.String())
+}
+
+// rules draws one heading a rule: its id, which SARIF results link to.
+func rules(all []finding.Rule) string {
+	var b strings.Builder
+	b.WriteString("# Rules\n\nMade from the program by `make docs`; do not edit. `weir explain RULE` says more: why, what\n" +
+		"fails, what passes. `catalog.severities` in weir.yaml changes a severity.\n")
+	family := ""
+	for _, r := range all {
+		if f, _, _ := strings.Cut(r.ID, "/"); f != family {
+			family = f
+			fmt.Fprintf(&b, "\n## %s\n", f)
+		}
+		fmt.Fprintf(&b, "\n### %s\n\n**%s**: %s\n", r.ID, r.Severity, markdown(r.Purpose))
+		if r.Fix != "" {
+			fmt.Fprintf(&b, "\nFix: %s\n", markdown(r.Fix))
+		}
+	}
+	return b.String()
+}
+
+// markdown keeps the signs of a sentence from being taken for mark-up.
+func markdown(s string) string {
+	return strings.NewReplacer("*", `\*`, "_", `\_`, "<", "&lt;", "[", `\[`).Replace(strings.Join(strings.Fields(s), " "))
+}
+
+func write(path, text string) error {
+	return os.WriteFile(path, []byte(text), 0o644) //nolint:gosec // documentation is public
 }
 
 func man(dir string) error {

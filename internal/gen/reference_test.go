@@ -1,11 +1,18 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/weirhq/weir/commands"
+	"github.com/weirhq/weir/finding"
 )
 
 func pages(t *testing.T, dir string) map[string]string {
@@ -35,5 +42,45 @@ func TestManPagesAreReproducible(t *testing.T) {
 	}
 	if d := cmp.Diff(pages(t, a), pages(t, b)); d != "" {
 		t.Error(d)
+	}
+}
+
+// Every help link of a SARIF file leads to a heading of the list, as GitHub names it.
+func TestRulesHaveTheAnchorsOfSARIF(t *testing.T) {
+	anchors := map[string]int{}
+	for line := range strings.Lines(rules(commands.Rules())) {
+		if id, ok := strings.CutPrefix(strings.TrimSpace(line), "### "); ok {
+			anchors[regexp.MustCompile(`[^a-z0-9_-]`).ReplaceAllString(strings.ToLower(id), "")]++
+		}
+	}
+	var b bytes.Buffer
+	run := finding.Run{Report: new(finding.Report), Rules: commands.Rules()}
+	if err := run.WriteSARIF(&b); err != nil {
+		t.Fatal(err)
+	}
+	var sarif struct {
+		Runs []struct {
+			Tool struct {
+				Driver struct {
+					Rules []struct {
+						ID      string `json:"id"`
+						HelpURI string `json:"helpUri"`
+					} `json:"rules"`
+				} `json:"driver"`
+			} `json:"tool"`
+		} `json:"runs"`
+	}
+	if err := json.Unmarshal(b.Bytes(), &sarif); err != nil {
+		t.Fatal(err)
+	}
+	linked := sarif.Runs[0].Tool.Driver.Rules
+	if len(linked) != len(commands.Rules()) {
+		t.Fatalf("%d rules in SARIF, %d known", len(linked), len(commands.Rules()))
+	}
+	for _, r := range linked {
+		_, anchor, _ := strings.Cut(r.HelpURI, "rules.md#")
+		if anchors[anchor] != 1 {
+			t.Errorf("%s: %d headings for #%s", r.ID, anchors[anchor], anchor)
+		}
 	}
 }
