@@ -35,7 +35,7 @@ func newCluster(tb testing.TB, opts ...kfake.Opt) *testCluster {
 // clientTo makes clients of a cluster.
 func clientTo(addrs []string) func(opts ...kgo.Opt) (*kgo.Client, error) {
 	return func(opts ...kgo.Opt) (*kgo.Client, error) {
-		return kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(addrs...), kgo.MetadataMinAge(10 * time.Millisecond)}, opts...)...)
+		return kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(addrs...), kgo.MetadataMinAge(10 * time.Millisecond), kgo.DisableClientMetrics()}, opts...)...)
 	}
 }
 

@@ -23,6 +23,7 @@ type Decoder struct {
 
 	lastFound []int
 	lite      DeadLetter
+	light     lightOrigin
 }
 
 // slot is one meaning of a header name: names are shared between dialects.
@@ -246,52 +247,66 @@ func (rd *reader) text(i int16) *string {
 }
 
 func (rd *reader) num(i int16, ro role) *int64 {
-	b := rd.bytes(i)
-	if b == nil {
-		return nil
-	}
-	f, _ := rd.row.field(ro)
-	n, err := number(b, f.enc)
-	if err != nil {
-		rd.problems = append(rd.problems, fmt.Sprintf("header %s: %v", rd.r.Headers[i].Name, err))
+	n, ok := rd.value(i, ro)
+	if !ok {
 		return nil
 	}
 	return &n
 }
 
-// partition, offset and time refuse what cannot be: a number out of range is a misread header, not a position.
-func (rd *reader) partition(i int16) *int32 {
-	n := rd.num(i, rPartition)
-	if n == nil {
-		return nil
+// value is num without an allocation, as the others here that return a bool.
+func (rd *reader) value(i int16, ro role) (int64, bool) {
+	b := rd.bytes(i)
+	if b == nil {
+		return 0, false
 	}
-	if *n < 0 || *n > math.MaxInt32 {
-		rd.problems = append(rd.problems, fmt.Sprintf("header %s: %d is not a partition", rd.r.Headers[i].Name, *n))
-		return nil
+	f, _ := rd.row.field(ro)
+	n, err := number(b, f.enc)
+	if err != nil {
+		rd.problems = append(rd.problems, fmt.Sprintf("header %s: %v", rd.r.Headers[i].Name, err))
+		return 0, false
 	}
-	return new(int32(*n))
+	return n, true
 }
 
-func (rd *reader) offset(i int16) *int64 {
-	n := rd.num(i, rOffset)
-	if n != nil && *n < 0 {
-		rd.problems = append(rd.problems, fmt.Sprintf("header %s: %d is not an offset", rd.r.Headers[i].Name, *n))
-		return nil
+// partition, offset and time refuse what cannot be: a number out of range is a misread header, not a position.
+func (rd *reader) partition(i int16) (int32, bool) {
+	n, ok := rd.value(i, rPartition)
+	if ok && (n < 0 || n > math.MaxInt32) {
+		rd.problems = append(rd.problems, fmt.Sprintf("header %s: %d is not a partition", rd.r.Headers[i].Name, n))
+		return 0, false
 	}
-	return n
+	return int32(n), ok // #nosec G115 -- bounded just above
+}
+
+func (rd *reader) offset(i int16) (int64, bool) {
+	n, ok := rd.value(i, rOffset)
+	if ok && n < 0 {
+		rd.problems = append(rd.problems, fmt.Sprintf("header %s: %d is not an offset", rd.r.Headers[i].Name, n))
+		return 0, false
+	}
+	return n, ok
 }
 
 // year2000 is the earliest time that is believed, in milliseconds.
 const year2000 = 946_684_800_000
 
 func (rd *reader) time(i int16, ro role) *int64 {
-	f, ok := rd.row.field(ro)
-	if !ok || f.enc == "" {
+	n, ok := rd.instant(i, ro)
+	if !ok {
 		return nil
 	}
-	n := rd.num(i, ro)
-	if n == nil {
-		return nil
+	return &n
+}
+
+func (rd *reader) instant(i int16, ro role) (int64, bool) {
+	f, ok := rd.row.field(ro)
+	if !ok || f.enc == "" {
+		return 0, false
+	}
+	n, ok := rd.value(i, ro)
+	if !ok {
+		return 0, false
 	}
 	latest := int64(math.MaxInt64)
 	if rd.d.now != nil {
@@ -300,21 +315,48 @@ func (rd *reader) time(i int16, ro role) *int64 {
 		// is a witness as good as ours.
 		latest = max(latest, rd.r.TimestampMS+24*time.Hour.Milliseconds())
 	}
-	if *n < year2000 || *n > latest {
-		rd.problems = append(rd.problems, fmt.Sprintf("header %s: %d is no time between 2000 and tomorrow", rd.r.Headers[i].Name, *n))
-		return nil
+	if n < year2000 || n > latest {
+		rd.problems = append(rd.problems, fmt.Sprintf("header %s: %d is no time between 2000 and tomorrow", rd.r.Headers[i].Name, n))
+		return 0, false
 	}
-	return n
+	return n, true
 }
 
-func (rd *reader) origin(s set) *Origin {
-	o := &Origin{
-		Topic:     rd.topic(s[rTopic]),
-		Partition: rd.partition(s[rPartition]),
-		Offset:    rd.offset(s[rOffset]),
+func (rd *reader) origin(s set) *Origin { return rd.lightOrigin(&lightOrigin{}, s) }
+
+// lightOrigin is an origin together with what it points at, so that one can serve many records.
+type lightOrigin struct {
+	Origin
+	topic        string
+	partition    int32
+	offset, time int64
+}
+
+// lightOrigin reads an origin into l, whose former content is lost.
+func (rd *reader) lightOrigin(l *lightOrigin, s set) *Origin {
+	l.Origin = Origin{}
+	if b := rd.bytes(s[rTopic]); b != nil && string(b) == l.topic && l.topic != "" {
+		if f, _ := rd.row.field(rTopic); f.enc != URI {
+			l.Topic = &l.topic
+		}
 	}
-	o.TimestampMS = rd.time(s[rTimestamp], rTimestamp)
-	return o
+	if l.Topic == nil {
+		if t := rd.topic(s[rTopic]); t != nil {
+			l.topic = *t
+			l.Topic = &l.topic
+		}
+	}
+	var ok bool
+	if l.partition, ok = rd.partition(s[rPartition]); ok {
+		l.Partition = &l.partition
+	}
+	if l.offset, ok = rd.offset(s[rOffset]); ok {
+		l.Offset = &l.offset
+	}
+	if l.time, ok = rd.instant(s[rTimestamp], rTimestamp); ok {
+		l.TimestampMS = &l.time
+	}
+	return &l.Origin
 }
 
 func (rd *reader) topic(i int16) *string {
@@ -431,7 +473,7 @@ func (d *Decoder) forReplay(r *Record) *DeadLetter {
 	if !slices.Equal(d.lastFound, s.found) {
 		d.lastFound = slices.Clone(s.found) // shared by all records of one kind, never changed
 	}
-	d.lite = DeadLetter{found: d.lastFound, Origin: rd.origin(set)}
+	d.lite = DeadLetter{found: d.lastFound, Origin: rd.lightOrigin(&d.light, set)}
 	return &d.lite
 }
 

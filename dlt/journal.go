@@ -478,14 +478,24 @@ func (r *Resolution) take(j *journalRecord) {
 // maxPacked is the largest plan that the journal keeps, so that a job can be resumed from another machine.
 const maxPacked = 600 << 10
 
+// packPlan is empty where the plan is too large. Most of a large plan are checksums, which no effort makes smaller
+// than the quickest does, so the other is made only where it decides.
 func packPlan(b []byte) string {
-	var buf bytes.Buffer
-	z := gzip.NewWriter(&buf)
-	_, err := z.Write(b)
-	if cerr := z.Close(); err != nil || cerr != nil || buf.Len() > maxPacked {
-		return ""
+	for _, level := range []int{gzip.BestSpeed, gzip.DefaultCompression} {
+		var buf bytes.Buffer
+		z, err := gzip.NewWriterLevel(&buf, level)
+		if err != nil {
+			return ""
+		}
+		_, err = z.Write(b)
+		if cerr := z.Close(); err != nil || cerr != nil {
+			return ""
+		}
+		if buf.Len() <= maxPacked {
+			return base64.StdEncoding.EncodeToString(buf.Bytes())
+		}
 	}
-	return base64.StdEncoding.EncodeToString(buf.Bytes())
+	return ""
 }
 
 func unpackPlan(s string) ([]byte, error) {

@@ -24,11 +24,12 @@ func BenchmarkMap(b *testing.B) {
 	d := newTestDecoder(b)
 	k := springLetter("orders-dlt", 3, []byte("key-1"), make([]byte, 1024), "orders", 3, 77, "demo.Boom", "no", "")
 	var rec Record
+	var a arena
 	b.ReportAllocs()
 	for b.Loop() {
 		rec.fill(k)
 		_ = checksum(&rec)
 		dl := d.forReplay(&rec)
-		_ = d.mapRecord(&rec, dl, "20260131-081500-1a2b3c4d", false)
+		_ = d.mapRecord(&a, &rec, dl, "20260131-081500-1a2b3c4d", false)
 	}
 }

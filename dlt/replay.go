@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,7 +24,13 @@ const (
 	pacedBytes   = 1 << 20
 	fastRecords  = 5_000
 	fastBytes    = 8 << 20
+	fullRecords  = 20_000 // what fast ones grow to
+	fullBytes    = 24 << 20
 )
+
+// quickTxn is the longest transaction after which the next one may be larger: what a transaction costs whatever is in
+// it then weighs too much, and twice as long is still not long for a reader of the target to wait.
+const quickTxn = 250 * time.Millisecond
 
 // txnTimeout is above the 9 s a broker's death may stall a write, and no more: an orphan pins its targets that long.
 const txnTimeout = 20 * time.Second
@@ -120,6 +127,8 @@ type replay struct {
 	dlt     *watcher
 	bodies  atomic.Int64
 	rec     Record
+	arena   arena
+	fast    int // records of a transaction without a pace, growing
 	topicID [16]byte
 	written map[string]outputRun // at-least-once: what an earlier session wrote and did not note
 }
@@ -133,7 +142,7 @@ type planned struct {
 // Replay carries out a plan, or goes on with it where the journal says it stopped. The report is valid also with an
 // error.
 func (c *Conn) Replay(ctx context.Context, d *Decoder, p *Plan, o ReplayOptions) (*Report, error) {
-	r := &replay{c: c, d: d.clone(), p: p, o: o, start: c.Now(), ranges: map[int32]*planned{}, targets: map[string]*Target{}, hash: map[string]func(string, []byte, int) int{}, mine: map[string]map[int32]*Offsets{}}
+	r := &replay{c: c, d: d.clone(), p: p, o: o, start: c.Now(), ranges: map[int32]*planned{}, targets: map[string]*Target{}, hash: map[string]func(string, []byte, int) int{}, mine: map[string]map[int32]*Offsets{}, fast: fastRecords}
 	r.rep = &Report{
 		Job: p.Job, Topic: p.Topic, State: "failed", Guarantee: p.Guarantee, Selected: p.Counts.Selected,
 		FailedRecords: []FailedRecord{}, SkippedRecs: []FailedRecord{}, Outputs: []Output{}, Remaining: p.Counts.Selected,
@@ -230,20 +239,19 @@ func (r *replay) run(ctx context.Context) error {
 	if err := r.trimmed(ctx, todo); err != nil {
 		return err
 	}
+	rr, err := r.c.openRange(r.p.Topic, todo) // fetches while the start is noted
+	if err != nil {
+		return err
+	}
+	defer rr.close()
 	if err := r.note(ctx, "start", "", ""); err != nil {
 		return err
 	}
-	var err error
 	if r.o.Breaker {
 		if r.dlt, err = r.watch(ctx); err != nil {
 			return err
 		}
 	}
-	rr, err := r.c.openRange(r.p.Topic, todo)
-	if err != nil {
-		return err
-	}
-	defer rr.close()
 	if err := r.loop(ctx, rr); err != nil {
 		return err
 	}
@@ -404,7 +412,7 @@ func (r *replay) fence(ctx context.Context) error {
 	}
 	opts := []kgo.Opt{
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.ProducerBatchMaxBytes(maxBatch), kgo.MaxBufferedRecords(2 * fastRecords), kgo.ProducerLinger(0),
+		kgo.ProducerBatchMaxBytes(maxBatch), kgo.MaxBufferedRecords(2 * fullRecords), kgo.ProducerLinger(0),
 		kgo.RequestTimeoutOverhead(txnDeadline), kgo.RetryTimeout(txnDeadline), kgo.UnknownTopicRetries(3), kgo.ProduceRequestTimeout(txnDeadline),
 		kgo.RequestRetries(1000),
 	}
@@ -574,12 +582,15 @@ func (r *replay) loop(ctx context.Context, rr *rangeReader) error {
 			return err
 		}
 		if rate <= 0 && !src.empty() {
-			src.prefetch(ctx, fastRecordsOr(r.o.Batch), fastBytes)
+			limit, bytes = r.fastLimit()
+			src.prefetch(ctx, limit, bytes)
 		}
 		// What was begun is finished, also when ctx ends: only then nobody has to clean up.
+		begun := r.c.Now()
 		if err := r.halve(context.WithoutCancel(ctx), batch); err != nil {
 			return err
 		}
+		r.grow(len(batch), r.c.Now().Sub(begun))
 		r.progressed()
 		if err := r.guards(ctx, step == 0 && r.o.Canary > 0); err != nil {
 			return err
@@ -599,21 +610,27 @@ func (r *replay) loop(ctx context.Context, rr *rangeReader) error {
 	return nil
 }
 
-func fastRecordsOr(n int) int {
-	if n > 0 {
-		return min(n, fastRecords)
+// fastLimit is the size of a transaction without a pace.
+func (r *replay) fastLimit() (records, bytes int) {
+	if r.o.Batch > 0 {
+		return min(r.o.Batch, fastRecords), fastBytes
 	}
-	return fastRecords
+	return r.fast, min(fullBytes, r.fast/fastRecords*fastBytes)
+}
+
+// grow makes the next transaction larger where this one was full and quick.
+func (r *replay) grow(records int, took time.Duration) {
+	if 2*records > r.fast && took < quickTxn {
+		r.fast = min(2*r.fast, fullRecords)
+	}
 }
 
 func (r *replay) batchLimit(rate float64, step int) (records, bytes int) {
 	switch {
 	case step == 0 && r.o.Canary > 0:
 		return r.o.Canary, pacedBytes
-	case r.o.Batch > 0:
-		return min(r.o.Batch, fastRecords), fastBytes
-	case rate <= 0:
-		return fastRecords, fastBytes
+	case r.o.Batch > 0 || rate <= 0:
+		return r.fastLimit()
 	}
 	return max(1, min(pacedRecords, int(rate))), pacedBytes
 }
@@ -682,7 +699,7 @@ func (r *replay) prepare(ctx context.Context, k *kgo.Record) (item, error) {
 	}
 	dl := r.d.forReplay(rec)
 	it := item{src: k}
-	out := r.d.mapRecord(rec, dl, r.p.Job, r.p.KeepTimestamp)
+	out := r.d.mapRecord(&r.arena, rec, dl, r.p.Job, r.p.KeepTimestamp)
 	if pl.Fetch.Has(k.Offset) {
 		orig, err := r.c.fetchOrigin(ctx, dl.Origin)
 		if skip, ok := errors.AsType[*skipError](err); ok {
@@ -855,20 +872,38 @@ func (r *replay) produce(ctx context.Context, items []item, j *journalRecord) er
 	pctx, cancel := context.WithTimeout(ctx, txnDeadline)
 	defer cancel()
 	fresh := make([]*kgo.Record, len(items))
-	errs := make([]error, len(items))
+	copies := make([]kgo.Record, len(items)) // a record that was handed over once must not be handed over again
+	var mu sync.Mutex
+	failed := map[*kgo.Record]error{}
+	handed, answered := 0, 0
+	answer := func(k *kgo.Record, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		answered++
+		if err != nil {
+			failed[k] = err
+		}
+	}
 	for i := range items {
 		if items[i].out == nil {
 			continue
 		}
-		o := *items[i].out // a record that was handed over once must not be handed over again
-		fresh[i] = &o
-		r.cl.Produce(ctx, fresh[i], func(_ *kgo.Record, err error) { errs[i] = err })
+		copies[i] = *items[i].out
+		fresh[i] = &copies[i]
+		handed++
+		r.cl.Produce(ctx, fresh[i], answer)
 	}
 	if err := r.cl.Flush(pctx); err != nil {
 		return fmt.Errorf("write the records: %w", err)
 	}
+	mu.Lock()
+	defer mu.Unlock()
+	if handed != answered {
+		return fmt.Errorf("write the records: %d were handed over, %d were answered", handed, answered)
+	}
 	var first error
-	for i, err := range errs {
+	for i := range items {
+		err := failed[fresh[i]]
 		if err == nil {
 			continue
 		}
@@ -913,7 +948,8 @@ func (r *replay) produce(ctx context.Context, items []item, j *journalRecord) er
 func fillEntry(j *journalRecord, items []item, fresh []*kgo.Record) {
 	j.Next, j.Resolved, j.Outputs, j.Failed, j.Skipped, j.Produced = map[int32]int64{}, map[int32]*Offsets{}, nil, nil, nil, 0
 	lastOf := map[int32]int{} // source partition -> its newest run
-	for i, it := range items {
+	for i := range items {
+		it := &items[i]
 		p, o := it.src.Partition, it.src.Offset
 		j.Next[p] = max(j.Next[p], o+1)
 		if it.skip != nil {
