@@ -23,11 +23,17 @@ func TestMain(m *testing.M) {
 // TestScripts drives the real binary, one broker a script: embedded, or the real
 // Apache Kafka of WEIR_TEST_BROKERS.
 func TestScripts(t *testing.T) {
+	p := scriptParams(t)
+	p.Dir = "testdata/script"
+	testscript.Run(t, p)
+}
+
+func scriptParams(t *testing.T) testscript.Params {
+	t.Helper()
 	scripts := &kafkatest.Scripts{}
 	commands := scripts.Commands()
 	commands["exits"] = exits
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+	return testscript.Params{
 		Condition:           scripts.Condition,
 		Cmds:                commands,
 		RequireUniqueNames:  true,
@@ -44,7 +50,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("REPO", root+"/..")
 			return scripts.Setup(env)
 		},
-	})
+	}
 }
 
 // exits runs a command and wants exactly this exit code: `exits 2 weir topic lst`.
