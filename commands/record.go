@@ -22,8 +22,10 @@ import (
 const (
 	asJSON   = "json"
 	asText   = "text"
-	asBinary = "binary" // base64
-	asMasked = "masked" // personal data in a form whose fields weir cannot tell apart
+	asBinary = "binary"   // base64
+	asAvro   = "avro"     // decoded into a JSON value
+	asProto  = "protobuf" // decoded into a JSON value
+	asMasked = "masked"   // personal data in a form whose fields weir cannot tell apart
 )
 
 // maskedText stands where personal data was.
@@ -55,6 +57,10 @@ type shownRecord struct {
 	Headers       []shownHeader `json:"headers"`
 	// SchemaID is the registry's id in front of the value, null where there is none.
 	SchemaID *uint32 `json:"schema_id"`
+	// Schema is what the value was decoded with, registry:ID or catalog; null when it was not.
+	Schema *string `json:"schema"`
+	// DecodeError says why a value that has a schema was not decoded.
+	DecodeError *string `json:"decode_error"`
 	// Masked are the paths of personal data that are hidden.
 	Masked []string `json:"masked"`
 
@@ -65,12 +71,13 @@ type shownRecord struct {
 type recordReader struct {
 	// personal are the paths of personal data in the topic's payloads; see catalog.FieldMark.
 	personal []string
+	unmask   bool
 }
 
 // newRecordReader takes the marks of personal data of every message that the catalog
 // knows on the topic; a record does not tell which of them it is.
 func newRecordReader(cat *catalog.Catalog, topic string, unmask bool) *recordReader {
-	r := &recordReader{}
+	r := &recordReader{unmask: unmask}
 	if cat == nil || unmask {
 		return r
 	}
@@ -87,7 +94,7 @@ func newRecordReader(cat *catalog.Catalog, topic string, unmask bool) *recordRea
 	return r
 }
 
-func (r *recordReader) show(k *kgo.Record) *shownRecord {
+func (r *recordReader) show(k *kgo.Record, dec decoded) *shownRecord {
 	s := &shownRecord{
 		Kind: "record", SchemaVersion: 1, Topic: k.Topic, Partition: k.Partition, Offset: k.Offset,
 		TimestampMS: k.Timestamp.UnixMilli(), TimestampType: "CreateTime", Headers: []shownHeader{}, Masked: []string{},
@@ -104,7 +111,16 @@ func (r *recordReader) show(k *kgo.Record) *shownRecord {
 	for _, h := range k.Headers {
 		s.Headers = append(s.Headers, shownHeader{h.Key, field(h.Value, false)})
 	}
-	r.hide(s, k.Value)
+	switch {
+	case dec.json != nil:
+		s.Value, s.SchemaID, s.Schema = shownField{json.RawMessage(dec.json), &dec.as}, dec.id, &dec.schema
+		r.hideDecoded(s, dec)
+	case dec.problem != "":
+		s.Value, s.DecodeError = undecoded(k.Value), &dec.problem
+		r.hide(s, k.Value)
+	default:
+		r.hide(s, k.Value)
+	}
 	s.text = fieldText(s.Value)
 	return s
 }
@@ -130,6 +146,72 @@ func (r *recordReader) hide(s *shownRecord, value []byte) {
 	if len(s.Masked) > 0 {
 		s.Value.Value = v
 	}
+}
+
+// hideDecoded masks personal data of a decoded value: at the catalog's paths, and in
+// every field of a name that the schema or the catalog marks, wherever it stands, for a
+// named type may be used in many places. Where a path does not begin in the value,
+// another schema wrote it, which may call the field by another name: all is hidden.
+func (r *recordReader) hideDecoded(s *shownRecord, dec decoded) {
+	if r.unmask || len(r.personal)+len(dec.personal) == 0 {
+		return
+	}
+	v, err := decodeJSON(dec.json)
+	top, _ := v.(map[string]any)
+	names := slices.Clone(dec.personal)
+	for _, path := range r.personal {
+		first, _, _ := strings.Cut(path, ".")
+		if _, ok := top[strings.TrimSuffix(first, "[]")]; !ok || err != nil {
+			word := asMasked
+			s.Value, s.Masked = shownField{maskedText, &word}, r.personal
+			return
+		}
+		names = append(names, strings.TrimSuffix(path[strings.LastIndexByte(path, '.')+1:], "[]"))
+	}
+	for _, path := range r.personal {
+		var hit bool
+		if v, hit = mask(v, strings.Split(path, ".")); hit {
+			s.Masked = append(s.Masked, path)
+		}
+	}
+	v = maskNames(v, names, "", &s.Masked)
+	if len(s.Masked) > 0 {
+		s.Value.Value = v
+	}
+}
+
+// maskNames masks the fields of these names at any depth and notes their paths.
+func maskNames(v any, names []string, at string, hidden *[]string) any {
+	switch x := v.(type) {
+	case map[string]any:
+		for k, e := range x {
+			path := strings.TrimPrefix(at+"."+k, ".")
+			switch {
+			case !slices.Contains(names, k):
+				x[k] = maskNames(e, names, path, hidden)
+			case e != nil && e != maskedText:
+				x[k] = maskedText
+				if !slices.Contains(*hidden, path) {
+					*hidden = append(*hidden, path)
+				}
+			}
+		}
+		slices.Sort(*hidden)
+	case []any:
+		for i := range x {
+			x[i] = maskNames(x[i], names, at+"[]", hidden)
+		}
+	}
+	return v
+}
+
+// undecoded is a value whose schema did not fit: text would be a guess.
+func undecoded(b []byte) shownField {
+	if f := field(b, false); f.As == nil || *f.As == asJSON {
+		return f
+	}
+	as := asBinary
+	return shownField{base64.StdEncoding.EncodeToString(b), &as}
 }
 
 // mask replaces what a path reaches; [] after a name steps into every item of a list.
@@ -236,5 +318,11 @@ func viewRecord(p *term.Page, s *shownRecord, wide bool) {
 	}
 	if s.SchemaID != nil {
 		p.Line("    schema id %d", *s.SchemaID)
+	}
+	if s.Schema != nil {
+		p.Line("    decoded with schema %s", *s.Schema)
+	}
+	if s.DecodeError != nil {
+		p.Line("    not decoded: %s", *s.DecodeError)
 	}
 }

@@ -27,6 +27,7 @@ type topicReadOptions struct {
 	uncommitted bool
 	unmask      bool
 	follow      bool
+	registry    string
 	format      term.Format
 
 	keySet   bool
@@ -51,7 +52,14 @@ func newTopicRead(d *Deps) *cobra.Command {
 			there now. --start and --end take start, end, start+N, end-N, an offset, +N (from the
 			start), -N (from the end), @2026-03-01T12:00:00Z, @EPOCH-MS and @-1h. Only committed
 			records are shown unless --uncommitted is given. Fields that the catalog marks with
-			x-pii are masked unless --unmask is given. Nothing is written and nothing is committed.`),
+			x-pii are masked unless --unmask is given. Nothing is written and nothing is committed.
+
+			Avro and Protobuf are decoded: with the schema that the id in front of the value has in
+			the registry of --registry, else of compat.registry.url or compat.against in weir.yaml;
+			else with the catalog's, if it knows exactly one message on the topic. A value that the
+			schema does not account for to the last byte is shown as base64, and -o wide and -o json
+			say why. The catalog's schema need not be the writer's: a value that another schema
+			wrote may fit it by chance.`),
 		Example: doc(`
 			# The last ten
 			$ weir topic read orders.order.v1
@@ -82,6 +90,7 @@ func newTopicRead(d *Deps) *cobra.Command {
 	f.StringVar(&o.where, "where", "", "only records for which this CEL expression holds")
 	f.BoolVar(&o.uncommitted, "uncommitted", false, "also records of open and aborted transactions")
 	f.BoolVar(&o.unmask, "unmask", false, "show personal data")
+	f.StringVar(&o.registry, "registry", "", "`URL` of the schema registry to decode with")
 	f.BoolVar(&o.follow, "follow", false, "go on with what arrives, until interrupted")
 	return c
 }
@@ -156,7 +165,11 @@ func runTopicRead(ctx context.Context, d *Deps, o *topicReadOptions) error {
 	if err != nil {
 		return err
 	}
-	out := &recordPrinter{d: d, o: o, reader: newRecordReader(d.quietCatalog(ctx), t.Name, o.unmask)}
+	cat := d.quietCatalog(ctx)
+	out := &recordPrinter{d: d, o: o, reader: newRecordReader(cat, t.Name, o.unmask)}
+	if out.decoder, err = newDecoder(ctx, d, cat, t.Name, o.registry); err != nil {
+		return err
+	}
 	if lastOnly {
 		out.keep = lastOnTerminal
 		if o.max > 0 {
@@ -250,17 +263,28 @@ type recordPrinter struct {
 	d       *Deps
 	o       *topicReadOptions
 	reader  *recordReader
+	decoder *decoder
 	keep    int // 0: print at once
 	kept    []*shownRecord
 	printed int
 	line    func(any) error
+
+	undecoded int
+	problem   string // the first
 }
 
 func (r *recordPrinter) take(k *kgo.Record) error {
-	if !r.o.matches(k) {
+	dec := r.decoder.decode(k.Value)
+	if !r.o.matches(k, dec.json) {
 		return nil
 	}
-	s := r.reader.show(k)
+	if dec.problem != "" {
+		if r.problem == "" {
+			r.problem = fmt.Sprintf("%d:%d: %s", k.Partition, k.Offset, dec.problem)
+		}
+		r.undecoded++
+	}
+	s := r.reader.show(k, dec)
 	if r.keep > 0 {
 		r.kept = append(r.kept, s)
 		return nil
@@ -293,13 +317,16 @@ func (r *recordPrinter) finish() error {
 			return err
 		}
 	}
+	if r.undecoded > 0 {
+		r.d.Log.Warn(fmt.Sprintf("%s could not be decoded: %s", plural(r.undecoded, "value"), r.problem))
+	}
 	if f := r.o.filter; f != nil && f.unjudged > 0 {
 		r.d.Log.Warn(fmt.Sprintf("--where failed on %s, which are left out: %v", plural(f.unjudged, "record"), f.first))
 	}
 	return nil
 }
 
-func (o *topicReadOptions) matches(k *kgo.Record) bool {
+func (o *topicReadOptions) matches(k *kgo.Record, decoded []byte) bool {
 	if o.keySet && (k.Key == nil || string(k.Key) != o.key) {
 		return false
 	}
@@ -311,7 +338,7 @@ func (o *topicReadOptions) matches(k *kgo.Record) bool {
 			return false
 		}
 	}
-	return o.filter.match(k)
+	return o.filter.match(k, decoded)
 }
 
 func recordPlace(s *shownRecord) string {

@@ -49,8 +49,8 @@ func newWhere(text string) (*where, error) {
 }
 
 // match evaluates the expression on a record, unmasked: whoever reads a topic may
-// select by all of it.
-func (w *where) match(k *kgo.Record) bool {
+// select by all of it. decoded is the value as JSON where it was written otherwise.
+func (w *where) match(k *kgo.Record, decoded []byte) bool {
 	if w == nil {
 		return true
 	}
@@ -58,9 +58,13 @@ func (w *where) match(k *kgo.Record) bool {
 	for _, h := range k.Headers {
 		headers[h.Key] = string(h.Value)
 	}
+	value := k.Value
+	if decoded != nil {
+		value = decoded
+	}
 	out, _, err := w.program.Eval(map[string]any{
 		"topic": k.Topic, "partition": int64(k.Partition), "offset": k.Offset, "timestamp": k.Timestamp,
-		"key": celField(k.Key, false), "value": celField(k.Value, true), "headers": headers,
+		"key": celField(k.Key, false), "value": celField(value, true), "headers": headers,
 	})
 	if err != nil {
 		if w.unjudged == 0 {

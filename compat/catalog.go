@@ -400,10 +400,10 @@ func (p *pairing) parts(a *catalog.Channel, old *catalog.Message, b *catalog.Cha
 			})
 			continue
 		}
-		s.New = schemaVersion(is, p.cur.Version)
+		s.New = SchemaVersion(is, p.cur.Version)
 		s.Who = whoIs(p.cur.Catalog, b, cur)
 		if was != nil {
-			s.Old = schemaVersion(was, p.old.Version)
+			s.Old = SchemaVersion(was, p.old.Version)
 			s.Earlier = p.earlier(a, old, part)
 		} else if old != nil {
 			p.report(finding.Finding{
@@ -437,7 +437,8 @@ func schemaOf(m *catalog.Message, part string) *catalog.Schema {
 	return m.Payload
 }
 
-func schemaVersion(s *catalog.Schema, version string) *Version {
+// SchemaVersion is a schema of the catalog as a version to be read.
+func SchemaVersion(s *catalog.Schema, version string) *Version {
 	v := &Version{At: s.At, Schema: Schema{Name: s.Identity.File, Version: version, Locate: s.Locate, Load: s.Load}}
 	switch s.Format {
 	case catalog.FormatJSON:
@@ -482,7 +483,7 @@ func (p *pairing) earlier(a *catalog.Channel, old *catalog.Message, part string)
 					continue
 				}
 				if s := schemaOf(pairs[0][1], part); s != nil {
-					out = append(out, schemaVersion(s, side.Version))
+					out = append(out, SchemaVersion(s, side.Version))
 					break
 				}
 			}
@@ -605,7 +606,7 @@ func link(topic string, send, recv *catalog.Operation, a, b *catalog.Message, pa
 	s := Subject{
 		Kind: "link", Channel: topic, Message: messageName(b), Part: part, Mode: ModeBackward,
 		Name: fmt.Sprintf("%s %s %s -> %s", topic, messageName(b), send.App.Name(), recv.App.Name()),
-		Old:  schemaVersion(was, send.App.Name()), New: schemaVersion(is, recv.App.Name()),
+		Old:  SchemaVersion(was, send.App.Name()), New: SchemaVersion(is, recv.App.Name()),
 		Owner: cmp.Or(recv.App.Owner.V.Team, send.App.Owner.V.Team),
 		Who:   Who{Known: true, Consumers: []Party{party(recv)}, Producers: []Party{party(send)}},
 		Link:  &Link{Sender: party(send), Receiver: party(recv)},

@@ -85,23 +85,26 @@ func registryVersion(ctx context.Context, c *registry.Client, subject string, nu
 		return nil, err
 	}
 	label := fmt.Sprintf("%s v%d", subject, number)
-	return &Version{
-		At: finding.Position{File: label},
-		Schema: Schema{
-			Format: Format(v.Format), Text: []byte(v.Text), Name: label, Version: fmt.Sprintf("v%d", number),
-			Load: func(ctx context.Context, ref, _ string) ([]byte, string, error) {
-				name, _, _ := strings.Cut(ref, "#")
-				r, err := c.Resolve(ctx, v, name)
-				if _, ok := errors.AsType[*registry.Error](err); ok {
-					return nil, "", err
-				}
-				if err != nil {
-					return nil, "", fmt.Errorf("%w: %w", err, fs.ErrNotExist)
-				}
-				return []byte(r.Text), fmt.Sprintf("%s v%d", r.Subject, r.Number), nil
-			},
+	return &Version{At: finding.Position{File: label}, Schema: RegistrySchema(c, v, label)}, nil
+}
+
+// RegistrySchema is a schema of a registry with its references, under a name for
+// messages.
+func RegistrySchema(c *registry.Client, v *registry.Version, name string) Schema {
+	return Schema{
+		Format: Format(v.Format), Text: []byte(v.Text), Name: name, Version: fmt.Sprintf("v%d", v.Number),
+		Load: func(ctx context.Context, ref, _ string) ([]byte, string, error) {
+			name, _, _ := strings.Cut(ref, "#")
+			r, err := c.Resolve(ctx, v, name)
+			if _, ok := errors.AsType[*registry.Error](err); ok {
+				return nil, "", err
+			}
+			if err != nil {
+				return nil, "", fmt.Errorf("%w: %w", err, fs.ErrNotExist)
+			}
+			return []byte(r.Text), fmt.Sprintf("%s v%d", r.Subject, r.Number), nil
 		},
-	}, nil
+	}
 }
 
 // TopicNames are the names that the usual strategies give a message: by topic, by

@@ -236,6 +236,20 @@ func (c *Client) Version(ctx context.Context, subject string, number int) (*Vers
 	return v, nil
 }
 
+// ByID reads the schema that has a global id, the one in front of a record's value. It
+// belongs to no one subject, and its number is the id.
+func (c *Client) ByID(ctx context.Context, id uint32) (*Version, error) {
+	s, err := c.sr.SchemaByID(ctx, int(id))
+	if err != nil {
+		return nil, c.fail(fmt.Sprintf("read schema %d", id), err)
+	}
+	v := &Version{Number: int(id), Text: s.Schema, Format: strings.ToLower(s.Type.String())}
+	for _, r := range s.References {
+		v.References = append(v.References, Reference{Name: r.Name, Subject: r.Subject, Version: r.Version})
+	}
+	return v, nil
+}
+
 // Resolve finds what a text names among the references of a version, and of those it
 // refers to in turn: a registry keeps them beside the version, not in the text.
 func (c *Client) Resolve(ctx context.Context, v *Version, name string) (*Version, error) {

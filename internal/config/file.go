@@ -96,6 +96,8 @@ type Compat struct {
 
 // Registry is how a schema registry is reached.
 type Registry struct {
+	// URL is where topic read looks schemas up; empty for nowhere.
+	URL      string         `yaml:"url"`
 	Username string         `yaml:"username"`
 	Password cluster.Secret `yaml:"password"`
 	Token    cluster.Secret `yaml:"token"`
