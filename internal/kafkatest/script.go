@@ -62,7 +62,8 @@ func (s *Scripts) Setup(env *testscript.Env) error {
 }
 
 // Condition answers [kfake], [kafka] (a real one) and [kafka4], [kafka3],
-// [kafka2] (a real one of that major version). An unknown condition is an error.
+// [kafka2] (a real one of that major version), [nodes3] (a real one of three
+// brokers). An unknown condition is an error.
 func (s *Scripts) Condition(cond string) (bool, error) {
 	version := "kfake"
 	if Real() != nil {
@@ -73,6 +74,8 @@ func (s *Scripts) Condition(cond string) (bool, error) {
 		return version == "kfake", nil
 	case "kafka":
 		return version != "kfake", nil
+	case "nodes3":
+		return version != "kfake" && os.Getenv("WEIR_TEST_NODES") == "3", nil
 	case "kafka2", "kafka3", "kafka4":
 		return strings.HasPrefix(version, strings.TrimPrefix(cond, "kafka")+"."), nil
 	}
