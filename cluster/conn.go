@@ -176,8 +176,10 @@ func (c *Conn) hello(ctx context.Context) error {
 			err = fmt.Errorf("unexpected answer %T", resp)
 		}
 		first = cmp.Or(first, err)
-		if ctx.Err() != nil || errors.Is(err, kerr.SaslAuthenticationFailed) {
-			break // the next seed would refuse the same credentials, and count them
+		if ctx.Err() != nil || errors.Is(err, kerr.SaslAuthenticationFailed) || errors.Is(err, kerr.UnsupportedSaslMechanism) {
+			// The next seed would refuse the same credentials, and count them. A mechanism
+			// is a setting of the whole cluster, and each broker delays its refusal.
+			break
 		}
 	}
 	return first
