@@ -137,7 +137,7 @@ func TestDocsRun(t *testing.T) {
 			continue
 		}
 		n++
-		name := "docs_" + strings.TrimSuffix(filepath.Base(f), ".md") + ".txtar"
+		name := "docs_" + strings.NewReplacer("../", "", "/", "_", ".md", "").Replace(f) + ".txtar"
 		text := "[!kfake] skip 'the guides name topics without the prefix of a real cluster'\nenv WEIR_BROKERS=$BROKERS\n" + script.String()
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
