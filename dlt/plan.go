@@ -213,6 +213,7 @@ type planner struct {
 	c       *Conn
 	d       *Decoder
 	arena   arena
+	sum     summer
 	o       PlanOptions
 	p       *Plan
 	names   interner
@@ -338,7 +339,7 @@ func (pl *planner) read(ctx context.Context, spans []Span, done *Resolution) err
 }
 
 func (pl *planner) add(r *Record, dl *DeadLetter, done *Resolution) {
-	cd := candidate{partition: r.Partition, offset: r.Offset, crc: checksum(r), topic: -1, op: -1, oo: -1, group: -1}
+	cd := candidate{partition: r.Partition, offset: r.Offset, crc: pl.sum.checksum(r), topic: -1, op: -1, oo: -1, group: -1}
 	mapped := pl.d.mapRecord(&pl.arena, r, dl, pl.p.Job, pl.o.KeepTimestamp)
 	cd.size = int32(min(size(mapped), math.MaxInt32)) // #nosec G115 -- bounded
 	if mapped.Key != nil {

@@ -128,6 +128,7 @@ type replay struct {
 	bodies  atomic.Int64
 	rec     Record
 	arena   arena
+	sum     summer
 	fast    int // records of a transaction without a pace, growing
 	topicID [16]byte
 	written map[string]outputRun // at-least-once: what an earlier session wrote and did not note
@@ -694,7 +695,7 @@ func (r *replay) prepare(ctx context.Context, k *kgo.Record) (item, error) {
 	rec.fill(k)
 	want := binary.BigEndian.Uint32(pl.CRCs[4*pl.index:])
 	pl.index++
-	if got := checksum(rec); got != want {
+	if got := r.sum.checksum(rec); got != want {
 		return item{}, &GateError{Reason: fmt.Sprintf("%s %d@%d is not the record of the plan (checksum %08x, planned %08x)", k.Topic, k.Partition, k.Offset, got, want)}
 	}
 	dl := r.d.forReplay(rec)

@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -103,4 +106,44 @@ func BenchmarkReplay(b *testing.B) {
 	b.ReportMetric(float64(n)/best[0].Seconds(), "best-bare/s")
 	b.ReportMetric(float64(n)/best[1].Seconds(), "best-replay/s")
 	b.ReportMetric(100*best[0].Seconds()/best[1].Seconds(), "%ofbest")
+}
+
+// BenchmarkReplayMemory is the peak memory of a whole process that replays 200,000 records of 1 KiB.
+func BenchmarkReplayMemory(b *testing.B) {
+	const parts, n = 12, 200_000
+	addrs := startBroker(b, false)
+	c := &testCluster{Conn: connTo(b, addrs), addrs: addrs}
+	c.topic(b, "orders", parts, nil)
+	c.topic(b, "orders-dlt", parts, nil)
+	recs := make([]*kgo.Record, 0, 10_000)
+	value := make([]byte, 1024)
+	for i := range n {
+		p := int32(i) % parts
+		recs = append(recs, springLetter("orders-dlt", p, fmt.Appendf(nil, "key-%d", i%5000), value, "orders", p, int64(i)/parts, "demo.Boom", "no", ""))
+		if len(recs) == cap(recs) {
+			c.produce(b, recs...)
+			recs = recs[:0]
+		}
+	}
+	for run := 0; b.Loop(); run++ {
+		p := c.plan(b, PlanOptions{Topic: "orders-dlt", Job: fmt.Sprintf("memory-%d", run), Superseded: "allow", Selection: Selection{Again: true}})
+		raw, err := p.Encode()
+		if err != nil {
+			b.Fatal(err)
+		}
+		file := filepath.Join(b.TempDir(), "plan.json")
+		if err := os.WriteFile(file, raw, 0o600); err != nil {
+			b.Fatal(err)
+		}
+		cmd := exec.Command(os.Args[0]) // #nosec G204 -- this binary
+		cmd.Env = append(os.Environ(), envRole+"=replay", envBrokers+"="+strings.Join(addrs, ","), envPlan+"="+file, envSession+"=s")
+		out, err := cmd.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), fmt.Sprintf("produced_now=%d ", n)) {
+			b.Fatalf("%v: %s", err, out)
+		}
+		if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+			b.ReportMetric(float64(u.Maxrss)/1024, "peak-MB") // kilobytes on Linux
+		}
+		b.ReportMetric((cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds(), "cpu-s")
+	}
 }

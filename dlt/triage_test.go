@@ -139,7 +139,7 @@ func BenchmarkInspect(b *testing.B) {
 		name  string
 		n     int
 		trace string
-	}{{"100B-6headers", 1_000_000, ""}, {"4KiB-trace", 100_000, longTrace()}} {
+	}{{"100B-6headers", 1_000_000, ""}, {"4KiB-trace", 200_000, longTrace()}} {
 		b.Run(bc.name, func(b *testing.B) {
 			c := newCluster(b)
 			c.topic(b, "orders-dlt", 6, nil)
