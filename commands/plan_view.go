@@ -2,6 +2,7 @@ package commands
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -189,7 +190,11 @@ func viewPlanDrift(pg *term.Page, p *plan.Plan) {
 		if x.Kind == "replication-factor" {
 			line = "replication factor"
 		}
-		pg.Line("    topic  %s   %s %s   %s", x.Name, line, arrow(x), x.Note)
+		line += " " + arrow(x)
+		if x.Note != "" {
+			line += "   " + x.Note
+		}
+		pg.Line("    topic  %s   %s", x.Name, line)
 		if x.Reassignment != "" {
 			pg.Line("           %s", x.Reassignment)
 		}
@@ -212,7 +217,10 @@ func arrow(x plan.Drift) string {
 
 func viewPlanSummary(pg *term.Page, p *plan.Plan, saved string) {
 	s := p.Summary
-	if p.Empty() {
+	differs := slices.ContainsFunc(p.Drift, func(x plan.Drift) bool { return x.Kind != "topic" && x.Kind != "acl" && !x.Info })
+	if p.Empty() && differs {
+		pg.Line("No changes to make. What differs is listed above.")
+	} else if p.Empty() {
 		pg.Line("No changes. The cluster matches the catalog.")
 	} else {
 		pg.Printf("%d to add, %d to change, %d to delete", s.Create, s.Change, s.Delete)

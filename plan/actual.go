@@ -154,7 +154,7 @@ func ObserveDeletes(ctx context.Context, conn *cluster.Conn, p *Plan) error {
 			s.Needs = append(s.Needs, "--allow-data-loss")
 		}
 	}
-	p.count()
+	p.Count()
 	return nil
 }
 

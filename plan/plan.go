@@ -200,10 +200,11 @@ func (p *Plan) finish() {
 	slices.SortStableFunc(p.Drift, func(a, b Drift) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Key, b.Key))
 	})
-	p.count()
+	p.Count()
 }
 
-func (p *Plan) count() {
+// Count renews the summary after steps changed.
+func (p *Plan) Count() {
 	s := Summary{Drift: len(p.Drift)}
 	for i := range p.Steps {
 		st := &p.Steps[i]
