@@ -36,13 +36,21 @@ type RefError struct {
 	Reason  string
 }
 
-func (e *RefError) Error() string { return fmt.Sprintf("read git:%s: %s", e.Ref, e.Reason) }
+func (e *RefError) Error() string {
+	if e.Ref == "" {
+		return "read git: " + e.Reason
+	}
+	return fmt.Sprintf("read git:%s: %s", e.Ref, e.Reason)
+}
 
 // Code is the class of the failure.
 func (*RefError) Code() string { return "usage" }
 
 // Hint says how to get the missing commit.
 func (e *RefError) Hint() string {
+	if e.Ref == "" {
+		return "run it inside a git work tree, or compare with a folder: --against DIR"
+	}
 	if e.Shallow {
 		return "the clone is shallow: fetch the whole history (actions/checkout with fetch-depth: 0, GitLab with GIT_DEPTH: 0, or git fetch --unshallow)"
 	}
