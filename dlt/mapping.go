@@ -24,8 +24,6 @@ const (
 )
 
 // checksum is what a plan remembers of a record, to see at the replay that it is still the same one.
-func checksum(r *Record) uint32 { return new(summer).checksum(r) }
-
 func (s *summer) checksum(r *Record) uint32 {
 	s.table, s.sum, s.n = crc32.MakeTable(crc32.Castagnoli), 0, 0
 	s.part(r.Key)
@@ -118,7 +116,7 @@ func (a *arena) takeHeaders(n int) []kgo.RecordHeader {
 
 func (a *arena) keepHeaders(hs []kgo.RecordHeader) []kgo.RecordHeader {
 	a.headers = a.headers[:len(a.headers)+len(hs)]
-	return hs[:len(hs):len(hs)]
+	return slices.Clip(hs)
 }
 
 // takeBytes returns room for n bytes; keepBytes gives back what was not used of it.
