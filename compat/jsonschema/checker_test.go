@@ -141,6 +141,9 @@ func TestHugeEnum(t *testing.T) {
 			t.Errorf("%s: got %s (%+v), want %s", c.dir, res.Verdict, res.Findings, c.want)
 		}
 		for _, f := range res.Findings {
+			if f.Witness != nil && len(f.Witness.Explanation) > 2000 {
+				t.Errorf("an explanation of %d bytes", len(f.Witness.Explanation))
+			}
 			if f.Witness != nil && string(f.Witness.JSON) != `"more"` {
 				t.Errorf("witness %s", f.Witness.JSON)
 			}

@@ -2,6 +2,7 @@ package jsonschema
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	v6 "github.com/santhosh-tekuri/jsonschema/v6"
@@ -71,6 +72,9 @@ func pointerOf(tokens []string) string {
 	return b.String()
 }
 
+// maxShown bounds the values of an enum that a sentence lists.
+const maxShown = 20
+
 // leafText is the validator's sentence about one error, without anything whose order
 // it does not fix.
 func leafText(e *v6.ValidationError) string {
@@ -79,6 +83,13 @@ func leafText(e *v6.ValidationError) string {
 		slices.Sort(k.Properties)
 	case *kind.Required:
 		slices.Sort(k.Missing)
+	case *kind.Enum:
+		if len(k.Want) > maxShown {
+			// No reader and no width of a report takes more.
+			few := *k
+			few.Want = k.Want[:maxShown]
+			return few.LocalizedString(message.NewPrinter(language.English)) + ", … (" + strconv.Itoa(len(k.Want)) + " values)"
+		}
 	}
 	return e.ErrorKind.LocalizedString(message.NewPrinter(language.English))
 }

@@ -35,10 +35,11 @@ type namer struct {
 	p       *pair
 	forward bool
 	byPlace map[string]*node
+	deltas  map[[2]*node]enumDelta
 }
 
 func newNamer(p *pair) *namer {
-	m := &namer{p: p, forward: p.dir == compat.Forward, byPlace: map[string]*node{}}
+	m := &namer{p: p, forward: p.dir == compat.Forward, byPlace: map[string]*node{}, deltas: map[[2]*node]enumDelta{}}
 	for _, n := range p.r.nodes {
 		if _, ok := m.byPlace[n.url+"#"+n.pointer]; !ok {
 			m.byPlace[n.url+"#"+n.pointer] = n
@@ -139,6 +140,10 @@ func (pl place) raw() string {
 	v, ok := lookup(pl.doc.root, pl.pointer)
 	if !ok {
 		return "none"
+	}
+	// Only the beginning is shown, and an enum can hold a million values.
+	if list, ok := v.([]any); ok {
+		v = list[:min(len(list), 121)]
 	}
 	b := encode(v)
 	if len(b) > 120 {
@@ -278,10 +283,11 @@ func (m *namer) byKind(e *v6.ValidationError, rn *node, c *change, keyword keywo
 			}
 		case w.enumKey != nil:
 			c.rule = "json/enum-array-changed"
-			if subset(rn, w) {
+			delta := m.enums(rn, w)
+			if len(delta.reader) == 0 {
 				c.rule = m.dir("enum-array-narrowed", "enum-array-extended")
 			}
-			c.what = "the enum " + enumDiff(rn, w, m.forward)
+			c.what = "the enum " + delta.text(m.forward)
 		default:
 			c.rule = "json/enum-array-changed"
 			c.what = "the allowed values changed: " + c.change
@@ -418,40 +424,58 @@ func (m *namer) byKind(e *v6.ValidationError, rn *node, c *change, keyword keywo
 	m.byPointer(rn, c, undeclared)
 }
 
-func subset(a, b *node) bool {
-	for k := range a.enumKey {
-		if _, ok := b.enumKey[k]; !ok {
-			return false
-		}
+// enumDelta is how the values of two enums differ: the values of only one of them, at
+// most three a side.
+type enumDelta struct{ reader, writer []any }
+
+// enums compares two enums once: a break asks several times, and an enum can hold a
+// million values.
+func (m *namer) enums(reader, writer *node) enumDelta {
+	k := [2]*node{reader, writer}
+	d, ok := m.deltas[k]
+	if !ok {
+		d = enumDelta{reader: missing(reader, writer), writer: missing(writer, reader)}
+		m.deltas[k] = d
 	}
-	return true
+	return d
 }
 
-// enumDiff says which values came and went.
-func enumDiff(reader, writer *node, forward bool) string {
-	old, new := writer, reader
-	if forward {
-		old, new = new, old
+// missing are the first values of from that in lacks.
+func missing(from, in *node) []any {
+	if from.enumID == in.enumID {
+		return nil
 	}
-	missing := func(from, in *node) string {
-		var out []string
-		for _, v := range from.enum {
-			if _, ok := in.enumKey[key(v)]; !ok {
-				if out = append(out, string(encode(v))); len(out) == 3 {
-					break
-				}
+	var out []any
+	for i, k := range from.enumKeys {
+		if _, ok := in.enumKey[k]; !ok {
+			if out = append(out, from.enum[i]); len(out) == 3 {
+				break
 			}
 		}
-		return strings.Join(out, ", ")
 	}
-	lost, gained := missing(old, new), missing(new, old)
+	return out
+}
+
+// text says which values came and went.
+func (d enumDelta) text(forward bool) string {
+	lost, gained := d.writer, d.reader
+	if forward {
+		lost, gained = gained, lost
+	}
+	list := func(vs []any) string {
+		words := make([]string, len(vs))
+		for i, v := range vs {
+			words[i] = string(encode(v))
+		}
+		return strings.Join(words, ", ")
+	}
 	switch {
-	case lost != "" && gained != "":
-		return "lost " + lost + " and gained " + gained
-	case lost != "":
-		return "lost " + lost
+	case len(lost) > 0 && len(gained) > 0:
+		return "lost " + list(lost) + " and gained " + list(gained)
+	case len(lost) > 0:
+		return "lost " + list(lost)
 	}
-	return "gained " + gained
+	return "gained " + list(gained)
 }
 
 func (m *namer) required(e *v6.ValidationError, rn *node, c *change, name string) {

@@ -629,6 +629,9 @@ values:
 			if l.n.enumKey == nil || (!l.want && (!l.n.enumOnly || s.isBlocked(l.n, "enum", ""))) {
 				continue
 			}
+			if l.want && i < len(l.n.enumKeys) && &l.n.enumKeys[i] == &st.keys[i] {
+				continue // the list that is being tried
+			}
 			if _, in := l.n.enumKey[st.keys[i]]; in != l.want {
 				continue values
 			}

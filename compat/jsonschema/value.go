@@ -58,7 +58,7 @@ func writeKey(b *strings.Builder, v any) {
 			b.WriteString(string(v))
 		}
 	case string:
-		b.WriteString(strconv.Quote(v))
+		writeQuoted(b, v)
 	case []any:
 		b.WriteByte('[')
 		for i, x := range v {
@@ -74,12 +74,27 @@ func writeKey(b *strings.Builder, v any) {
 			if i > 0 {
 				b.WriteByte(',')
 			}
-			b.WriteString(strconv.Quote(k))
+			writeQuoted(b, k)
 			b.WriteByte(':')
 			writeKey(b, v[k])
 		}
 		b.WriteByte('}')
 	}
+}
+
+// writeQuoted is strconv.Quote; nearly every string needs no escaping, and an enum can
+// hold a million.
+func writeQuoted(b *strings.Builder, s string) {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
+			b.WriteString(strconv.Quote(s))
+			return
+		}
+	}
+	b.Grow(len(s) + 2)
+	b.WriteByte('"')
+	b.WriteString(s)
+	b.WriteByte('"')
 }
 
 // encode writes a value as compact JSON with sorted members.
