@@ -7,6 +7,10 @@ import (
 	"strings"
 )
 
+// sameVisits bounds the refinement, in visits of nodes: a chain of references takes one
+// round a link.
+const sameVisits = 2_000_000
+
 // same maps every node to the first one that accepts exactly the same values for a
 // structural reason: partition refinement over both graphs, references followed.
 // Annotations do not count.
@@ -31,7 +35,16 @@ func same(graphs ...*compiled) map[*node]*node {
 		children[i] = n.children()
 	}
 	classes := 0
-	for range len(all) + 1 {
+	for round := range len(all) + 1 {
+		if round*len(all) > sameVisits {
+			// A partition that is not refined to its end would call different nodes
+			// equal: without an answer every node is equal to itself only.
+			rep := make(map[*node]*node, len(all))
+			for _, n := range all {
+				rep[n] = n
+			}
+			return rep
+		}
 		index := make(map[string]uint32, len(all))
 		next := make(map[*node]uint32, len(all))
 		var buf []byte
