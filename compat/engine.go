@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 	"strings"
@@ -114,8 +115,9 @@ func (e *Engine) Rules() []finding.Rule {
 	for _, r := range engineRules() {
 		seen[r.ID] = r
 	}
-	for _, c := range e.checkers {
-		for _, r := range c.Rules() {
+	// Two formats may share an id; the first format by name tells it, in every run.
+	for _, format := range slices.Sorted(maps.Keys(e.checkers)) {
+		for _, r := range e.checkers[format].Rules() {
 			if _, own := seen[r.ID]; !own {
 				seen[r.ID] = r
 			}
