@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -169,7 +170,7 @@ func (o *applyOptions) permit(ctx context.Context, d *Deps, conn *cluster.Conn, 
 	}
 	if len(severe) == 0 {
 		// Nothing severe, and still a protected cluster: its name stands for --yes.
-		if contains(o.confirm, conn.Profile.Name) {
+		if slices.Contains(o.confirm, conn.Profile.Name) {
 			return nil
 		}
 		conf.profile.Protected = false

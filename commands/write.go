@@ -33,7 +33,7 @@ func (d *Deps) confirm(ctx context.Context, c *confirmation, question string, se
 	}
 	var missing []string
 	for _, name := range severe {
-		if !contains(c.names, name) {
+		if !slices.Contains(c.names, name) {
 			missing = append(missing, name)
 		}
 	}
@@ -64,10 +64,6 @@ func (d *Deps) confirm(ctx context.Context, c *confirmation, question string, se
 		}
 	}
 	return nil
-}
-
-func contains(names []string, name string) bool {
-	return slices.Contains(names, name)
 }
 
 // auditLog opens the record of what this run changes on a cluster.

@@ -122,7 +122,7 @@ func (o *order) encode(kind poison) []byte {
 	case negativeTotal:
 		o.Total = -o.Total
 	case otherCurrency:
-		o.Currency = "XXX"
+		o.Currency = "XXX" // ISO 4217: no currency, so no exchange rate
 	case healthy, textTotal, cutShort:
 	}
 	b, err := json.Marshal(o)
