@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -89,36 +88,6 @@ func newDLTReplay(d *Deps) *cobra.Command {
 	}
 	flagFormat(c, &o.format, term.TextFormat, term.JSON)
 	o.bind(c.Flags())
-	return c
-}
-
-func newDLTResume(d *Deps) *cobra.Command {
-	o := &dltReplayOptions{}
-	c := &cobra.Command{
-		Use:   "resume JOB",
-		Short: "Go on with a replay that stopped",
-		Long: doc(`
-			Take the job over, whoever holds it, read from the journal how far it came, and go on. Nothing that was
-			written is written again. The plan comes from the journal, or from --plan where it was too large for it.`),
-		Example: doc(`
-			# After a crash
-			$ weir dlt resume 20260131-081500-1a2b3c4d
-
-			# With the plan file
-			$ weir dlt resume 20260131-081500-1a2b3c4d --plan plan.json`),
-		Annotations: map[string]string{Next: "weir dlt list"},
-		Args:        exactly("JOB"),
-		RunE: func(c *cobra.Command, args []string) error {
-			o.job = args[0]
-			if err := o.validate(); err != nil {
-				return err
-			}
-			return runDLTReplay(c.Context(), d, o)
-		},
-	}
-	flagFormat(c, &o.format, term.TextFormat, term.JSON)
-	o.bind(c.Flags())
-	c.Flags().StringVar(&o.file, "plan", "", "the plan file, where the journal does not hold it")
 	return c
 }
 
@@ -234,91 +203,4 @@ func runDLTReplay(ctx context.Context, d *Deps, o *dltReplayOptions) error {
 		return errPartial
 	}
 	return nil
-}
-
-func viewReplay(p *term.Page, r *dlt.Report) {
-	mark := map[string]string{"done": "ok", "failed": "fail", "paused": "warn", "stopped": "warn", "interrupted": "warn"}[r.State]
-	p.Line("%s %s: %s of %s replayed, %s failed, %s left out, %s remaining", p.Mark(mark), r.State, p.Int(r.Produced), p.Int(r.Selected), p.Int(r.Failed), p.Int(r.Skipped), p.Int(r.Remaining))
-	if r.Reason != "" {
-		p.Line("  because %s", r.Reason)
-	}
-	p.Line("  %s now in %s transactions, %.0f records/s, %s", p.Int(r.ProducedNow), p.Int(r.Transactions), r.RatePerSecond, r.Guarantee)
-	if r.ReDied > 0 {
-		p.Line("  %s %s died again", p.Mark("warn"), p.Int(r.ReDied))
-	}
-	for i, f := range slices.Concat(r.FailedRecords, r.SkippedRecs) {
-		if i == 20 {
-			p.Line("  ... see -o json for all")
-			break
-		}
-		p.Line("  %s %s %d@%d %s: %s", p.Mark("fail"), r.Topic, f.Partition, f.Offset, f.Reason, f.Detail)
-	}
-	if r.Resume != "" {
-		p.Line("Next:  %s", r.Resume)
-	}
-}
-
-func newDLTAbort(d *Deps) *cobra.Command {
-	var format term.Format
-	var confirm confirmation
-	c := &cobra.Command{
-		Use:   "abort JOB",
-		Short: "End a replay for good",
-		Long: doc(`
-			Take a job over and end it: its open transaction is taken back, so that readers of its targets go on, and
-			nothing can resume it. What it wrote stays: a log knows no way back.`),
-		Example: doc(`
-			# Free the targets of a job nobody will resume
-			$ weir dlt abort 20260131-081500-1a2b3c4d --yes`),
-		Args:        exactly("JOB"),
-		Annotations: map[string]string{Next: "weir dlt list"},
-		RunE: func(c *cobra.Command, args []string) error {
-			ctx := c.Context()
-			base, err := d.Cluster(ctx)
-			if err != nil {
-				return err
-			}
-			if err := base.Writable("abort a replay", args[0]); err != nil {
-				return err
-			}
-			confirm.profile = base.Profile
-			conn, err := d.dltConn(ctx, func(e dlt.Event) {
-				if e.Note != "" {
-					d.Log.Info(e.Note)
-				}
-			})
-			if err != nil {
-				return err
-			}
-			state, _, err := conn.JobState(ctx, args[0])
-			if _, unknown := errors.AsType[*dlt.UnknownProgressError](err); unknown {
-				// That is what an abort is for: its transaction may be what keeps the journal from being read.
-				d.Log.Warn(err.Error())
-				state, err = &dlt.Aborted{Job: args[0], WasState: "unknown"}, nil
-			}
-			if err != nil {
-				return dltFailure("abort", args[0], err)
-			}
-			if format != term.JSON {
-				d.Out.Note("job %s of %s: %s, %d records written", state.Job, firstOf(state.Operator, "unknown"), state.WasState, state.Produced)
-			}
-			if confirm.dryRun {
-				return d.Out.Emit(format, "dlt_abort", state, term.View{Text: func(p *term.Page) { p.Line("Would end job %s (dry run).", state.Job) }})
-			}
-			if err := d.confirm(ctx, &confirm, "end job "+args[0]); err != nil {
-				return err
-			}
-			state, err = conn.Abort(ctx, args[0], newID("s-", d.Now()), d.operator())
-			if err != nil {
-				return dltFailure("abort", args[0], err)
-			}
-			return d.Out.Emit(format, "dlt_abort", state, term.View{Text: func(p *term.Page) {
-				p.Line("%s job %s ended; its %s records stay where they are", p.Mark("ok"), state.Job, p.Int(state.Produced))
-			}})
-		},
-	}
-	flagFormat(c, &format, term.TextFormat, term.JSON)
-	c.Flags().BoolVar(&confirm.yes, "yes", false, "do not ask")
-	c.Flags().BoolVar(&confirm.dryRun, "dry-run", false, "show what would be done")
-	return c
 }

@@ -1,0 +1,30 @@
+package commands
+
+import (
+	"slices"
+
+	"github.com/weirhq/weir/dlt"
+	"github.com/weirhq/weir/internal/term"
+)
+
+func viewReplay(p *term.Page, r *dlt.Report) {
+	mark := map[string]string{"done": "ok", "failed": "fail", "paused": "warn", "stopped": "warn", "interrupted": "warn"}[r.State]
+	p.Line("%s %s: %s of %s replayed, %s failed, %s left out, %s remaining", p.Mark(mark), r.State, p.Int(r.Produced), p.Int(r.Selected), p.Int(r.Failed), p.Int(r.Skipped), p.Int(r.Remaining))
+	if r.Reason != "" {
+		p.Line("  because %s", r.Reason)
+	}
+	p.Line("  %s now in %s transactions, %.0f records/s, %s", p.Int(r.ProducedNow), p.Int(r.Transactions), r.RatePerSecond, r.Guarantee)
+	if r.ReDied > 0 {
+		p.Line("  %s %s died again", p.Mark("warn"), p.Int(r.ReDied))
+	}
+	for i, f := range slices.Concat(r.FailedRecords, r.SkippedRecs) {
+		if i == 20 {
+			p.Line("  ... see -o json for all")
+			break
+		}
+		p.Line("  %s %s %d@%d %s: %s", p.Mark("fail"), r.Topic, f.Partition, f.Offset, f.Reason, f.Detail)
+	}
+	if r.Resume != "" {
+		p.Line("Next:  %s", r.Resume)
+	}
+}
