@@ -106,3 +106,82 @@ func (w *watcher) tripped(canary bool) string {
 	}
 	return ""
 }
+
+// guards look at the world between two transactions.
+func (r *replay) guards(ctx context.Context, canary bool) error {
+	if r.dlt != nil {
+		if err := r.dlt.poll(ctx, r); err != nil {
+			return err
+		}
+		if reason := r.dlt.tripped(canary); reason != "" {
+			return r.pause(ctx, reason)
+		}
+	}
+	if r.o.LagGroup == "" {
+		return nil
+	}
+	for waited := time.Duration(0); ; waited += time.Second {
+		n, err := r.lag(ctx)
+		if err != nil {
+			return r.pause(ctx, fmt.Sprintf("the lag of %s could not be read: %v", r.o.LagGroup, err))
+		}
+		if n <= r.o.MaxLag {
+			return nil
+		}
+		if waited >= 5*time.Minute {
+			return r.pause(ctx, fmt.Sprintf("%s is %d records behind on the targets, more than %d, for five minutes", r.o.LagGroup, n, r.o.MaxLag))
+		}
+		emit(r.c.Events, Event{Stage: "wait", Note: fmt.Sprintf("waiting for %s: %d records behind", r.o.LagGroup, n), At: r.c.Now()})
+		if err := r.c.sleep(ctx, time.Second); err != nil {
+			return err
+		}
+	}
+}
+
+// lag is how far the guarded group is behind on the targets.
+func (r *replay) lag(ctx context.Context) (int64, error) {
+	committed, err := r.c.Admin.FetchOffsets(ctx, r.o.LagGroup)
+	if err != nil {
+		return 0, err
+	}
+	var n int64
+	for topic := range r.targets {
+		spans, err := r.c.Spans(ctx, topic)
+		if err != nil {
+			return 0, err
+		}
+		for _, s := range spans {
+			o, ok := committed.Lookup(topic, s.Partition)
+			if !ok || o.At < 0 {
+				continue // it never read this partition: nothing waits for it
+			}
+			if o.Err != nil {
+				return 0, o.Err
+			}
+			n += max(0, s.Stable-o.At)
+		}
+	}
+	return n, nil
+}
+
+// pause stops the job in a state that it can be resumed from.
+func (r *replay) pause(ctx context.Context, reason string) error {
+	if err := r.note(context.WithoutCancel(ctx), "end", "paused", reason); err != nil {
+		return err
+	}
+	return &GateError{Reason: reason}
+}
+
+// settle waits after the canary and looks for records that died again.
+func (r *replay) settle(ctx context.Context) error {
+	for left := r.o.Settle; left > 0; left -= time.Second {
+		emit(r.c.Events, Event{Stage: "settle", Note: fmt.Sprintf("waiting %s to see whether the canary dies again", left.Round(time.Second)), Done: r.prog.produced, Total: r.p.Counts.Selected, At: r.c.Now()})
+		if err := r.c.sleep(ctx, min(left, time.Second)); err != nil {
+			return err
+		}
+		if err := r.guards(ctx, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}

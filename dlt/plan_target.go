@@ -1,0 +1,209 @@
+package dlt
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// targets finds out about the topics to write to.
+func (pl *planner) targets(ctx context.Context) error {
+	byTopic := map[string][]int{}
+	for i := range pl.list {
+		cd := &pl.list[i]
+		if cd.skip != takeIt {
+			continue
+		}
+		name := pl.o.To
+		if name == "" {
+			name = pl.names.names[cd.topic]
+		}
+		byTopic[name] = append(byTopic[name], i)
+	}
+	for _, name := range slices.Sorted(maps.Keys(byTopic)) {
+		idx := byTopic[name]
+		if class, dead := CandidateName(name); pl.o.To == "" && (dead && class == Dead || class == Retry) {
+			return &RefusedError{Reason: fmt.Sprintf("the origin %s of %d records is itself a %s topic", name, len(idx), class), hint: "name a target with --to"}
+		}
+		if name == pl.p.Topic {
+			return &RefusedError{Reason: "the target is the dead letter topic itself", hint: "name another with --to"}
+		}
+		td, err := pl.c.topicDetail(ctx, name)
+		if errors.Is(err, kerr.UnknownTopicOrPartition) {
+			return &GateError{Reason: fmt.Sprintf("the target %s of %d records does not exist", name, len(idx))}
+		}
+		if err != nil {
+			return fmt.Errorf("plan target %s: %w", name, err)
+		}
+		t := Target{Topic: name, TopicID: td.ID.String(), Partitions: len(td.Partitions), MaxBytes: 1 << 20}
+		if cfg, err := pl.c.topicConfig(ctx, name); err != nil {
+			pl.check("settings of "+name, "unknown", err.Error())
+		} else {
+			pl.targetConfig(&t, cfg, idx)
+		}
+		if len(td.AuthorizedOperations) > 0 && !slices.Contains(td.AuthorizedOperations, kadm.OpWrite) && !slices.Contains(td.AuthorizedOperations, kadm.OpAll) {
+			return &DeniedError{Op: "write", Right: "WRITE", Resource: "topic " + name}
+		}
+		pl.partitions(&t, td)
+		if pl.o.Superseded != "allow" || t.Compacted {
+			if err := pl.superseded(ctx, &t, idx); err != nil {
+				return err
+			}
+		}
+		if t.Compacted && t.Superseded > 0 && pl.o.Superseded == "report" {
+			return &RefusedError{
+				Reason: fmt.Sprintf("%s is compacted and holds newer records of the keys of %d selected records: a replay would put old state over new", name, t.Superseded),
+				hint:   "leave them out with --superseded skip, or insist with --superseded allow",
+			}
+		}
+		pl.p.Targets = append(pl.p.Targets, t)
+	}
+	return nil
+}
+
+func (pl *planner) targetConfig(t *Target, cfg map[string]string, idx []int) {
+	if n, err := strconv.ParseInt(cfg["max.message.bytes"], 10, 64); err == nil && n > 0 {
+		t.MaxBytes = n
+	}
+	t.Compacted = bytes.Contains([]byte(cfg["cleanup.policy"]), []byte("compact"))
+	tooLarge, nullKeys := 0, 0
+	for _, i := range idx {
+		if int64(pl.list[i].size) > t.MaxBytes {
+			tooLarge++
+		}
+		if !pl.list[i].hasKey {
+			nullKeys++
+		}
+	}
+	if tooLarge > 0 {
+		pl.check("size for "+t.Topic, "warn", fmt.Sprintf("%d records are larger than its max.message.bytes of %d and will fail", tooLarge, t.MaxBytes))
+	} else {
+		pl.check("size for "+t.Topic, "ok", fmt.Sprintf("every record fits into %d bytes", t.MaxBytes))
+	}
+	if t.Compacted && nullKeys > 0 {
+		pl.check("keys for "+t.Topic, "block", fmt.Sprintf("%d records have no key, and a compacted topic takes none without", nullKeys))
+	}
+	if cfg["message.timestamp.type"] == "LogAppendTime" && pl.o.KeepTimestamp {
+		pl.check("timestamps of "+t.Topic, "warn", "the broker stamps its own time (LogAppendTime), the original is only in a header")
+	}
+	if ms, err := strconv.ParseInt(cfg["message.timestamp.before.max.ms"], 10, 64); err == nil && pl.o.KeepTimestamp && ms < math.MaxInt64 {
+		pl.check("timestamps of "+t.Topic, "warn", fmt.Sprintf("the broker refuses records older than %s", time.Duration(ms)*time.Millisecond))
+	}
+}
+
+// partitions finds the hash that the producer of the origin used.
+func (pl *planner) partitions(t *Target, td kadm.TopicDetail) {
+	mode := pl.o.PartitionMode
+	for _, p := range td.Partitions {
+		if p.Err != nil {
+			pl.check("partitions of "+t.Topic, "warn", fmt.Sprintf("partition %d: %v", p.Partition, p.Err))
+		} else if len(p.ISR) < len(p.Replicas) {
+			pl.check("replicas of "+t.Topic, "warn", fmt.Sprintf("partition %d has %d of %d replicas in sync", p.Partition, len(p.ISR), len(p.Replicas)))
+		}
+	}
+	if mode != PartitionAuto {
+		t.Hash = mode
+		return
+	}
+	var mine []sample
+	top := int32(-1)
+	for _, s := range pl.samples {
+		if pl.o.To == "" && s.topic == t.Topic {
+			mine = append(mine, s)
+			top = max(top, s.partition)
+		}
+	}
+	if int(top) >= t.Partitions {
+		pl.check("partitions of "+t.Topic, "warn", fmt.Sprintf("records died in partition %d, but it has only %d partitions now: keys go where the hash puts them", top, t.Partitions))
+		t.Hash = PartitionKey
+		return
+	}
+	t.Hash = PartitionOriginal
+	if pl.o.To != "" {
+		t.Hash = PartitionKey
+		return
+	}
+	for _, h := range []PartitionMode{PartitionKey, PartitionCRC32, PartitionFNV} {
+		hash, fits := hasher(h), len(mine) > 0
+		for _, s := range mine {
+			if hash(t.Topic, s.key, t.Partitions) != int(s.partition) {
+				fits = false
+				break
+			}
+		}
+		if fits {
+			t.Hash = h
+			return
+		}
+	}
+}
+
+// superseded looks for newer records of the selected keys in the origin, behind the offset where each record died.
+func (pl *planner) superseded(ctx context.Context, t *Target, idx []int) error {
+	type at struct {
+		p int32
+		k uint64
+	}
+	oldest := map[at][]int{}
+	from := map[int32]int64{}
+	for _, i := range idx {
+		cd := &pl.list[i]
+		if !cd.hasKey || cd.op < 0 || cd.oo < 0 || pl.names.names[cd.topic] != t.Topic {
+			continue
+		}
+		oldest[at{cd.op, cd.keyHash}] = append(oldest[at{cd.op, cd.keyHash}], i)
+		if f, ok := from[cd.op]; !ok || cd.oo+1 < f {
+			from[cd.op] = cd.oo + 1
+		}
+	}
+	if len(oldest) == 0 {
+		return nil
+	}
+	spans, err := pl.c.Spans(ctx, t.Topic)
+	if err != nil {
+		return err
+	}
+	var ranges []Range
+	for _, s := range spans {
+		if f, ok := from[s.Partition]; ok {
+			ranges = append(ranges, Range{s.Partition, max(f, s.Start), s.Stable})
+		}
+	}
+	hit := map[int]bool{}
+	err = pl.c.ReadRanges(ctx, t.Topic, ranges, func(k *kgo.Record) error {
+		if k.Key == nil {
+			return nil
+		}
+		sum := sha256.Sum256(k.Key)
+		for _, i := range oldest[at{k.Partition, binary.BigEndian.Uint64(sum[:])}] {
+			if pl.list[i].oo < k.Offset {
+				hit[i] = true
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("look for newer records in %s: %w", t.Topic, err)
+	}
+	for i := range hit {
+		if pl.o.Superseded == "skip" {
+			pl.list[i].skip = skipSuperseded
+			pl.notes[skipSuperseded] = "a newer record of the key is in the origin"
+		} else {
+			t.Superseded++
+		}
+	}
+	return nil
+}

@@ -1,0 +1,122 @@
+package dlt
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+)
+
+// fanOut finds the groups that will get the records again.
+func (pl *planner) fanOut(ctx context.Context) error {
+	groups, err := pl.c.Admin.ListGroups(ctx)
+	if err != nil {
+		pl.check("groups of the targets", "unknown", err.Error())
+		return nil
+	}
+	names := groups.Groups()
+	fetched := pl.c.Admin.FetchManyOffsets(ctx, names...)
+	seen := map[FanOutGroup]bool{}
+	for _, t := range pl.p.Targets {
+		for _, g := range names {
+			f, ok := fetched[g]
+			if !ok {
+				continue
+			}
+			if f.Err != nil {
+				pl.check("group "+g, "unknown", f.Err.Error())
+				continue
+			}
+			for _, o := range f.Fetched[t.Topic] {
+				if o.At >= 0 {
+					seen[FanOutGroup{Group: g, Topic: t.Topic, State: groups[g].State}] = true
+				}
+			}
+		}
+	}
+	pl.p.FanOut = slices.SortedFunc(maps.Keys(seen), func(a, b FanOutGroup) int {
+		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Group, b.Group))
+	})
+	per := map[string]int{}
+	for _, g := range pl.p.FanOut {
+		per[g.Topic]++
+	}
+	for _, t := range pl.p.Targets {
+		if n := per[t.Topic]; n > 1 && !pl.o.Acks.FanOut {
+			pl.check("fan-out of "+t.Topic, "refuse", fmt.Sprintf("%d groups will get the records again: acknowledge with --ack-fanout, or name a private target with --to", n))
+		}
+	}
+	return nil
+}
+
+func (pl *planner) preflight(ctx context.Context, spans []Span) error {
+	p := pl.p
+	if info, err := pl.c.findJournal(ctx); err == nil {
+		pl.check("journal", "ok", JournalTopic)
+		for _, w := range info.warnings {
+			pl.check("journal", "warn", w)
+		}
+		if cfg, err := pl.c.topicConfig(ctx, p.Topic); err == nil && info.retentionMS >= 0 {
+			if ms, err := strconv.ParseInt(cfg["retention.ms"], 10, 64); err == nil && (ms < 0 || ms > info.retentionMS) {
+				pl.check("journal", "warn", "its retention is shorter than the dead letter topic's: replayed records will look unresolved again")
+			}
+		}
+	} else if errors.Is(err, ErrNoJournal) {
+		status := "warn"
+		if p.Journal == "require" {
+			status = "block"
+		}
+		pl.check("journal", status, ErrNoJournal.Error())
+	} else {
+		return err
+	}
+	for _, t := range p.Targets {
+		ts, err := pl.c.Spans(ctx, t.Topic)
+		if err != nil {
+			return err
+		}
+		for _, s := range ts {
+			if s.Stable < s.HighWatermark {
+				set := kadm.TopicsSet{}
+				set.Add(t.Topic, s.Partition)
+				pl.check("open transaction in "+t.Topic, "warn", pl.c.holders(ctx, set))
+			}
+		}
+		if t.Superseded > 0 {
+			pl.check("newer records in "+t.Topic, "warn", fmt.Sprintf("%d selected records have a newer one of their key behind them", t.Superseded))
+		}
+	}
+	if cfg, err := pl.c.topicConfig(ctx, p.Topic); err == nil {
+		if bytes.Contains([]byte(cfg["cleanup.policy"]), []byte("compact")) {
+			pl.check("dead letter topic", "warn", "it is compacted: only the newest death of each key is kept")
+		}
+		pl.expiry(cfg)
+	}
+	_ = spans
+	return nil
+}
+
+// expiry says when retention takes the oldest selected record.
+func (pl *planner) expiry(cfg map[string]string) {
+	ms, err := strconv.ParseInt(cfg["retention.ms"], 10, 64)
+	if err != nil || ms < 0 {
+		return
+	}
+	if pl.oldest == 0 {
+		return
+	}
+	left := time.UnixMilli(pl.oldest + ms).Sub(pl.c.Now()).Round(time.Second)
+	switch {
+	case left < pl.o.TTL:
+		pl.check("retention", "warn", fmt.Sprintf("the oldest selected record may be removed in %s, before the plan expires", max(left, 0)))
+	default:
+		pl.check("retention", "ok", fmt.Sprintf("the oldest selected record stays for another %s", left))
+	}
+}
