@@ -27,6 +27,7 @@ import (
 
 	"github.com/weirhq/weir/cluster"
 	"github.com/weirhq/weir/commands"
+	"github.com/weirhq/weir/internal/boot"
 	"github.com/weirhq/weir/internal/config"
 	"github.com/weirhq/weir/internal/term"
 )
@@ -155,6 +156,7 @@ func (p *program) close() {
 
 // before runs once the flags of the command are known.
 func (p *program) before(c *cobra.Command) error {
+	boot.Done()
 	f := p.flags
 	if slices.Contains(f.X, "list") {
 		return cmp.Or(p.screen.Print(viewXKeys), errDone)

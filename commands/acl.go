@@ -144,14 +144,14 @@ type aclRowFlags struct {
 
 func (o *aclRowFlags) bind(c *cobra.Command, d *Deps, patterns ...string) {
 	fs := c.Flags()
-	fs.StringArrayVar(&o.principals, "principal", nil, "`user` as User:NAME or NAME (repeatable)")
-	fs.StringSliceVar(&o.hosts, "host", nil, "client `address`, * for all (repeatable)")
-	fs.StringSliceVar(&o.operations, "operation", nil, "`operation` such as read, write, describe-configs, all (repeatable)")
-	fs.StringSliceVar(&o.topics, "topic", nil, "topic `name` (repeatable)")
-	fs.StringSliceVar(&o.groups, "group", nil, "consumer group `name` (repeatable)")
-	fs.StringSliceVar(&o.txns, "transactional-id", nil, "transactional `id` (repeatable)")
-	fs.StringSliceVar(&o.tokens, "delegation-token", nil, "delegation token `id` (repeatable)")
-	fs.StringSliceVar(&o.users, "user", nil, "user resource as User:`name` (repeatable)")
+	lines(fs, &o.principals, "principal", "`user` as User:NAME or NAME (repeatable)")
+	words(fs, &o.hosts, "host", "client `address`, * for all (repeatable)")
+	words(fs, &o.operations, "operation", "`operation` such as read, write, describe-configs, all (repeatable)")
+	words(fs, &o.topics, "topic", "topic `name` (repeatable)")
+	words(fs, &o.groups, "group", "consumer group `name` (repeatable)")
+	words(fs, &o.txns, "transactional-id", "transactional `id` (repeatable)")
+	words(fs, &o.tokens, "delegation-token", "delegation token `id` (repeatable)")
+	words(fs, &o.users, "user", "user resource as User:`name` (repeatable)")
 	fs.BoolVar(&o.cluster, "cluster", false, "the cluster itself")
 	oneOf(fs, &o.pattern, "pattern", "how names are meant", patterns...)
 	fs.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {

@@ -28,10 +28,10 @@ type catalogFlags struct {
 }
 
 func (f *catalogFlags) bind(fs *pflag.FlagSet) {
-	fs.StringSliceVar(&f.paths, "catalog", nil, "file or folder of the catalog, repeatable (default catalog.paths of weir.yaml, else .)")
+	words(fs, &f.paths, "catalog", "file or folder of the catalog, repeatable (default catalog.paths of weir.yaml, else .)")
 	fs.StringVar(&f.env, "env", "", "environment: a server key of the catalog, or a tag env:NAME without env:")
 	fs.StringVar(&f.refRoot, "ref-root", "", "folder that references may not leave")
-	fs.StringSliceVar(&f.allowRemote, "allow-remote", nil, "hosts that http references may be fetched from")
+	words(fs, &f.allowRemote, "allow-remote", "hosts that http references may be fetched from")
 }
 
 // Catalog loads the catalog that the flags and weir.yaml name. With *catalog.LoadErrors

@@ -24,14 +24,14 @@ type selectFlags struct {
 }
 
 func (f *selectFlags) bind(fs *pflag.FlagSet) {
-	fs.StringSliceVar(&f.causes, "cause", nil, "cause id of weir dlt inspect, repeatable")
-	fs.StringSliceVar(&f.origins, "origin", nil, "topic the records came from, repeatable")
+	words(fs, &f.causes, "cause", "cause id of weir dlt inspect, repeatable")
+	words(fs, &f.origins, "origin", "topic the records came from, repeatable")
 	fs.StringVar(&f.group, "group", "", "consumer group that failed")
 	fs.StringVar(&f.since, "since", "", "no older than this: a duration (2h, 3d) or a time (RFC 3339)")
 	fs.StringVar(&f.until, "until", "", "older than this: a duration or a time")
-	fs.StringSliceVar(&f.offsets, "offsets", nil, "PARTITION:FIRST-LAST, repeatable")
-	fs.StringArrayVar(&f.keys, "key", nil, "record key, repeatable")
-	fs.StringArrayVar(&f.headers, "header", nil, "NAME=VALUE, repeatable")
+	words(fs, &f.offsets, "offsets", "PARTITION:FIRST-LAST, repeatable")
+	lines(fs, &f.keys, "key", "record key, repeatable")
+	lines(fs, &f.headers, "header", "NAME=VALUE, repeatable")
 	fs.StringVar(&f.where, "where", "", "CEL expression over partition, offset, timestamp_ms, key, value, headers, dialect, class, message, origin, group, attempts, failure")
 	fs.Int64Var(&f.limit, "limit", 0, "the first so many records only")
 }
