@@ -88,10 +88,16 @@ func (d *Decoder) scan(r *Record) *scan {
 		s.seen[t] = 0
 	}
 	s.matches, s.touched, s.found = s.matches[:0], s.touched[:0], s.found[:0]
+	writer := uint8(math.MaxUint8) // the dialect of the last header that is one's own
 	for i := range min(len(r.Headers), maxHeaders) {
 		slots, ok := d.names[r.Headers[i].Name]
 		if !ok {
 			continue
+		}
+		if len(slots) == 1 {
+			writer = slots[0].dialect
+		} else if slots[0].role == rGroup {
+			slots = of(slots, writer)
 		}
 		s.matches = append(s.matches, match{int16(i), slots}) // #nosec G115 -- bounded by maxHeaders
 		for _, sl := range slots {
@@ -117,6 +123,17 @@ func (d *Decoder) scan(r *Record) *scan {
 		d.sortNewest(r, s)
 	}
 	return s
+}
+
+// of narrows the meanings of a group's header, whose name Spring's two dialects share, to the dialect that wrote the
+// headers in front of it.
+func of(slots []slot, writer uint8) []slot {
+	for i := range slots {
+		if slots[i].dialect == writer {
+			return slots[i : i+1]
+		}
+	}
+	return slots
 }
 
 // sortNewest puts the newest death first. Most frameworks append, so the dialect that stands last is the newest;
@@ -497,16 +514,13 @@ func (d *Decoder) fromHeaders(out *DeadLetter, r *Record, s *scan) {
 	if len(exceptions) > 0 {
 		xsets = exceptions[0]
 	}
-	if row.name == "spring-retry" && osets[rTopic] < 0 && len(origins) > 1 {
-		osets = origins[1]
-	}
 	trace := parseTrace(rd.bytes(xsets[rTrace]))
 	if trace.chain == nil {
 		trace = parseTrace(rd.bytes(xsets[rKeyTrace]))
 	}
 	out.Origin = rd.origin(osets)
 	out.OriginTimestampType = rd.text(osets[rTimestampType])
-	out.ConsumerGroup = rd.group(s, main, osets, xsets)
+	out.ConsumerGroup = rd.group(osets, xsets)
 	out.Exception = rd.exception(xsets, trace)
 	out.Description = rd.text(xsets[rDescription])
 	out.Handler = rd.text(xsets[rHandler])
@@ -575,21 +589,13 @@ func (d *Decoder) ordered(s *scan, dialect int, group uint8) []set {
 	return ss
 }
 
-func (rd *reader) group(s *scan, dialect int, o, x set) *string {
+func (rd *reader) group(o, x set) *string {
 	if g := rd.text(o[rGroup]); g != nil {
 		return g
 	}
 	if rd.row.groupFrom != "" {
 		if c := rd.text(x[rConnector]); c != nil {
 			return new(rd.row.groupFrom + *c)
-		}
-	}
-	// Spring's retry topics write the group apart from the origin, and only once.
-	for _, m := range s.matches {
-		for _, sl := range m.slots {
-			if int(sl.dialect) == dialect && sl.role == rGroup {
-				return rd.text(m.header)
-			}
 		}
 	}
 	return nil
@@ -679,7 +685,7 @@ func (d *Decoder) earlier(out *DeadLetter, r *Record, s *scan, main, e int) {
 		n = max(len(exceptions), 1)
 		origins, o = nil, emptySet()
 	}
-	death := &EarlierDeath{Dialect: row.name, DeathsInHeaders: n, Origin: rd.origin(o), ConsumerGroup: rd.group(s, e, o, x)}
+	death := &EarlierDeath{Dialect: row.name, DeathsInHeaders: n, Origin: rd.origin(o), ConsumerGroup: rd.group(o, x)}
 	if out.EarlierDeath == nil {
 		out.EarlierDeath = death
 	}
