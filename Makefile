@@ -6,7 +6,7 @@ NODES   ?= 1
 VERSION ?= 4.3.1
 export PATH := $(BIN):$(PATH)
 
-.PHONY: tour test test-kill test-kill-kafka lint kafka-up kafka-down kafka-registry-up kafka-registry-down test-kafka bench fuzz fuzz-compat docs snapshot tools
+.PHONY: tour test test-kill test-kill-kafka lint kafka-up kafka-down kafka-registry-up kafka-registry-down test-kafka test-kafka-jvm bench fuzz fuzz-compat docs snapshot tools
 
 test: ## everything that needs only Go
 	$(GO) test ./...
@@ -30,6 +30,12 @@ kafka-registry-down:
 
 test-kafka: ## the scripts against the Kafka that kafka-up started
 	@test -e .kafka/registry/env && . ./.kafka/registry/env; . ./.kafka/$(NAME)/env && $(GO) test -count=1 ./cmd/... ./internal/kafkatest/... ./demo/... ./registry/... ./compat/
+
+FRAMEWORKS ?=
+test-kafka-jvm: ## real frameworks write dead letters, weir puts them back: FRAMEWORKS="spring=3.3.11" for other versions
+	@dir="$${XDG_CACHE_HOME:-$$HOME/.cache}/weir-test/frameworks"; trap '$(MAKE) -s kafka-down NAME=jvm' EXIT INT TERM; \
+	  internal/kafkatest/frameworks/prepare "$$dir" $(FRAMEWORKS) && $(MAKE) -s kafka-up NAME=jvm && . ./.kafka/jvm/env && \
+	  WEIR_TEST_JVM="$$dir" $(GO) test -count=1 -timeout 15m ./internal/kafkatest/frameworks
 
 KILLS ?= 200
 test-kill: ## SIGKILL replayers KILLS times on embedded brokers with moving leaders, and count

@@ -458,7 +458,11 @@ func (d *Decoder) Decode(r *Record) *DeadLetter {
 		}
 	}
 	out.HeadersAfterReplay = jsonHeaders(d.keep(r, found))
-	d.judge(out, r, row)
+	if row.withheld != nil {
+		if why := row.withheld(out, r); why != "" {
+			out.Unrecoverable = &why
+		}
+	}
 	return out
 }
 
@@ -466,7 +470,7 @@ func (d *Decoder) Decode(r *Record) *DeadLetter {
 // answer is good until the next call.
 func (d *Decoder) forReplay(r *Record) *DeadLetter {
 	s := d.scan(r)
-	if len(s.found) == 0 {
+	if len(s.found) == 0 || r.Key == nil && r.Value == nil { // nothing may mean that the record has to be fetched
 		return d.Decode(r)
 	}
 	if d.mayWrap(r) { // a value may be wrapped under headers that tell of a later death
@@ -483,7 +487,7 @@ func (d *Decoder) forReplay(r *Record) *DeadLetter {
 	}
 	row := &d.table[s.found[0]]
 	set := d.newest(s, s.found[0], groupOrigin)
-	if row.hops || row.newest == newestFirst || row.name == "share-group" || set[rTopic] < 0 {
+	if row.hops || row.newest == newestFirst || set[rTopic] < 0 {
 		return d.Decode(r)
 	}
 	rd := reader{d: d, row: row, r: r}
@@ -726,21 +730,6 @@ func (d *Decoder) strips(name string, found []int) bool {
 	}
 	return false
 }
-
-// judge says what stands in the way of a replay whatever the plan says.
-func (d *Decoder) judge(out *DeadLetter, r *Record, row *dialect) {
-	switch {
-	case row.name == "share-group" && r.Value == nil && r.Key == nil:
-		out.Unrecoverable = new("the dead letter has no payload: it has to be fetched from the origin")
-	case deref(out.Failure) == "key-deserialization" && strings.HasPrefix(row.name, "smallrye"):
-		out.Unrecoverable = new("the value is the key's bytes: the record has to be fetched from the origin")
-	}
-	if row.name == "share-group" && out.Origin != nil && out.Origin.Topic != nil && looksTopicID(*out.Origin.Topic) {
-		out.Problems = append(out.Problems, "the origin is told as a topic id, not as a name")
-	}
-}
-
-func looksTopicID(s string) bool { return len(s) == 22 && !strings.ContainsAny(s, ".") }
 
 // isText reports whether b is valid UTF-8 without a zero byte.
 func isText(b []byte) bool { return utf8.Valid(b) && !bytes.ContainsRune(b, 0) }

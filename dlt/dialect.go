@@ -117,6 +117,10 @@ type dialect struct {
 	value     valueFunc // dialect inside the value
 	key       keyFunc   // dialect inside the key
 	note      string    // what a reader must know before a replay
+
+	// withheld says why the record itself is not in the dead letter and has to be fetched from its origin; empty where it
+	// is there.
+	withheld func(*DeadLetter, *Record) string
 }
 
 type attemptRule uint8

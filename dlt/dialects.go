@@ -1,5 +1,7 @@
 package dlt
 
+import "encoding/base64"
+
 // builtin is the table of dialects. Each row is what one framework writes, with the constants of its source; order
 // only matters for equals: an earlier row wins when two dialects stand at the same place of a record.
 func builtin() []dialect {
@@ -117,7 +119,8 @@ func builtin() []dialect {
 				{"__streams.errors.message", rMessage, ""},
 				{"__streams.errors.stacktrace", rTrace, ""},
 			},
-			require: []uint32{roles(rTopic, rClass), roles(rTopic, rTrace), roles(rClass, rTrace), roles(rClass, rMessage)},
+			require:  []uint32{roles(rTopic, rClass), roles(rTopic, rTrace), roles(rClass, rTrace), roles(rClass, rMessage)},
+			withheld: freedByStreams,
 		},
 		{
 			name: "bakdata-avro", timestamp: "origin", failure: "processing", value: decodeBakdataAvro,
@@ -140,6 +143,7 @@ func builtin() []dialect {
 			prefixes: []string{"__dlq.errors."},
 			require:  []uint32{roles(rTopic, rOffset), roles(rTopic, rGroup)},
 			note:     "the broker copies no headers, and no key and value unless told to",
+			withheld: notCopied,
 		},
 		{
 			name: "smallrye", timestamp: "death", failure: "listener", newest: newestFirst,
@@ -154,6 +158,7 @@ func builtin() []dialect {
 			}, smallryeLeftovers()...),
 			prefixes: []string{"deserialization-failure-"},
 			require:  []uint32{roles(rTopic, rOffset), roles(rTopic, rClass), roles(rTopic, rMessage)},
+			withheld: keyForValue,
 		},
 		{
 			name: "smallrye-retry", timestamp: "death", failure: "listener", newest: newestFirst,
@@ -172,6 +177,7 @@ func builtin() []dialect {
 			}, smallryeLeftovers()...),
 			prefixes: []string{"deserialization-failure-", "delayed-retry-"},
 			require:  []uint32{roles(rTopic, rOffset), roles(rTopic, rClass), roles(rTopic, rRetryCount)},
+			withheld: keyForValue,
 		},
 		{
 			name: "watermill", timestamp: "death", failure: "handler", single: true,
@@ -264,4 +270,38 @@ func smallryeLeftovers() []field {
 		{"deserialization-failure-topic", rStrip, ""},
 		{"deserialization-failure-reason", rStrip, ""},
 	}
+}
+
+// keyForValue: SmallRye writes the key's bytes where the value was when the key cannot be deserialized.
+func keyForValue(dl *DeadLetter, _ *Record) string {
+	if deref(dl.Failure) == "key-deserialization" {
+		return "the value is the key's bytes: the record has to be fetched from the origin"
+	}
+	return ""
+}
+
+// notCopied: the broker copies the record of a share group only where it is told to.
+func notCopied(dl *DeadLetter, r *Record) string {
+	if dl.Origin != nil && topicID(deref(dl.Origin.Topic)) {
+		dl.Problems = append(dl.Problems, "the origin is told as a topic id, not as a name")
+	}
+	if r.Key == nil && r.Value == nil {
+		return "the dead letter has no payload: it has to be fetched from the origin"
+	}
+	return ""
+}
+
+// topicID reports whether s reads as a topic id: 16 bytes in base64 without padding.
+func topicID(s string) bool {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	return err == nil && len(b) == 16
+}
+
+// freedByStreams: Kafka Streams lets go of the source record before it sends an output, so an error that the producer
+// reports later finds neither key nor value (RecordCollectorImpl.freeRawInputRecordFromContext).
+func freedByStreams(dl *DeadLetter, r *Record) string {
+	if deref(dl.Failure) == "production" && r.Key == nil && r.Value == nil {
+		return "Kafka Streams had let go of the record: it has to be fetched from the origin"
+	}
+	return ""
 }

@@ -218,6 +218,10 @@ func TestSpring(t *testing.T) {
 	for name, dialects := range map[string][]string{"grow": {"spring", "spring-retry"}, "cross": {"spring-retry", "spring"}} {
 		t.Run(name+"/again", func(t *testing.T) {
 			fs := plain[name]
+			group := any(c.Name(name + "-dlt-app"))
+			if name == "cross" {
+				group = nil // both write it under one name, and a chain leaves the one that is there
+			}
 			first := letters(t, c, a, c.Name(name+"-dlt"), len(fs))
 			ls := letters(t, c, a, c.Name(name+"-dlt-dlt"), len(fs))
 			for _, f := range fs {
@@ -225,7 +229,7 @@ func TestSpring(t *testing.T) {
 				l.check(t, facts{
 					"class": "dead", "dialect": dialects[0], "dialects": dialects, "first_origin": origin(f.Record, true), "headers_after_replay": headersOf(f.Headers),
 					"origin":         map[string]any{"topic": before["topic"], "partition": before["partition"], "offset": before["offset"], "timestamp_ms": before["timestamp_ms"]},
-					"consumer_group": c.Name(name + "-dlt-app"), "deaths_in_headers": 1,
+					"consumer_group": group, "deaths_in_headers": 1,
 					"earlier_death": map[string]any{"dialect": dialects[1], "deaths_in_headers": 1, "origin": origin(f.Record, true), "consumer_group": c.Name(name + "-app")},
 				})
 				l.check(t, f.without("exception.stacktrace_chain")) // the two wrap differently
