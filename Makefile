@@ -29,7 +29,9 @@ kafka-registry-down:
 	$(GO) run ./internal/kafkatest/kafkaup registry-down
 
 test-kafka: ## the scripts against the Kafka that kafka-up started
-	@test -e .kafka/registry/env && . ./.kafka/registry/env; . ./.kafka/$(NAME)/env && $(GO) test -count=1 ./cmd/... ./internal/kafkatest/... ./demo/... ./registry/... ./compat/
+	@test -e .kafka/registry/env && . ./.kafka/registry/env; . ./.kafka/$(NAME)/env && \
+	  WEIR_TEST_KAFKA_TOOLS="$$($(GO) run ./internal/kafkatest/kafkaup tools -version $$WEIR_TEST_VERSION)" \
+	  $(GO) test -count=1 ./cmd/... ./internal/kafkatest/... ./demo/... ./registry/... ./compat/ ./lag/
 
 FRAMEWORKS ?=
 test-kafka-jvm: ## real frameworks write dead letters, weir puts them back: FRAMEWORKS="spring=3.3.11" for other versions

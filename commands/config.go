@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -59,6 +60,11 @@ func viewSettings(settings []config.Setting, origin bool) term.View {
 }
 
 func joinComma(ss []string) string { return strings.Join(ss, ",") }
+
+// joinKnown joins what is not empty with commas.
+func joinKnown(facts ...string) string {
+	return strings.Join(slices.DeleteFunc(facts, func(f string) bool { return f == "" }), ", ")
+}
 
 // joinWords joins the words that are not empty with a space.
 func joinWords(words ...string) string {

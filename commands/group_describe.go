@@ -137,7 +137,7 @@ func viewGroup(p *term.Page, g *groupDetail, rep *lag.Report, wide bool) {
 		state = *g.State
 	}
 	p.Line("%s", term.In(term.Bold, g.Group))
-	p.Line("  %s group, %s, coordinator %d", string(g.Kind), joinFacts(state, g.Assignor), g.Coordinator)
+	p.Line("  %s group, %s, coordinator %d", string(g.Kind), joinKnown(state, g.Assignor), g.Coordinator)
 	if g.Error != nil {
 		p.Line("  %s members unknown: %s", p.Mark("warn"), *g.Error)
 	}

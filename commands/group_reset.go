@@ -268,7 +268,7 @@ func viewReset(rep *resetReport) term.View {
 			if m.Error != nil {
 				note = *m.Error
 			} else if m.From != nil && *m.From == m.To {
-				note = joinFacts("no change", note)
+				note = joinKnown("no change", note)
 			}
 			t.Row(m.Topic, int(m.Partition.Partition), m.From, m.To, m.Start, m.End, m.Replayed, m.Passed, note)
 		}

@@ -3,7 +3,6 @@ package commands
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -462,17 +461,7 @@ func (r *lagRun) waitZero(ctx context.Context, o *lagOptions) error {
 			return err
 		}
 		verdict := "Not everything has been read after " + term.Duration(r.d.Now().Sub(began)) + "."
-		if last.Gate == nil {
-			last.Gate = &lag.Gate{Breaches: []lag.Breach{}, Undecided: []lag.Undecided{}}
-		}
-		for i := range last.Groups {
-			g := &last.Groups[i]
-			if n := g.Unread + g.Never; g.Lag == nil || n > 0 && *g.Lag == 0 {
-				last.Gate.Undecided = append(last.Gate.Undecided, lag.Undecided{Limit: "wait-zero", Group: g.Group, Reason: fmt.Sprintf("%d partitions unknown or never committed", n)})
-			} else if *g.Lag > 0 {
-				last.Gate.Breaches = append(last.Gate.Breaches, lag.Breach{Limit: "wait-zero", Group: g.Group, Message: fmt.Sprintf("%d records are left", *g.Lag), Owner: g.Owner})
-			}
-		}
+		last.FailWait()
 		if err := r.d.emitLag(o, last, verdict); err != nil {
 			return err
 		}

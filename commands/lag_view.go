@@ -136,10 +136,10 @@ func lagMembers(p *term.Page, rep *lag.Report) *term.Table {
 // lagCell is a sum: a number, at least a number, or unknown.
 func lagCell(p *term.Page, f *lag.Figures) any {
 	switch {
+	case f.Lag == nil && !f.AtLeast: // there is nothing that could have a lag
+		return nil
 	case f.Lag == nil:
 		return term.In(term.Warn, "?")
-	case f.Deleted > 0 && f.Deleted == f.Partitions:
-		return nil
 	}
 	s := p.Int(*f.Lag)
 	if f.Approximate {

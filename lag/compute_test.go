@@ -1,13 +1,14 @@
 package lag
 
 import (
+	"cmp"
 	"errors"
 	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
@@ -188,7 +189,7 @@ func TestOnePartition(t *testing.T) {
 			}
 			r := Compute(world(c.kind, c.commit, c.log, c.topic, c.owned), Options{By: ByPartition})
 			got := show(find(t, r, "billing", "orders", 0), group(t, r, "billing"))
-			if d := cmp.Diff(c.want, got, cmp.AllowUnexported(want{})); d != "" {
+			if d := gocmp.Diff(c.want, got, gocmp.AllowUnexported(want{})); d != "" {
 				t.Error(d)
 			}
 			if other := find(t, r, "mailer", "payments", 1); num(other.Lag) != 0 || other.Lag == nil {
@@ -247,7 +248,7 @@ func TestGates(t *testing.T) {
 		for _, b := range r.Gate.Breaches {
 			got = append(got, b.Limit)
 		}
-		if d := cmp.Diff(c.want, got); d != "" {
+		if d := gocmp.Diff(c.want, got); d != "" {
 			t.Errorf("%s: %s", c.name, d)
 		}
 		if r.Gate.Passed == nil || *r.Gate.Passed != (c.want == nil) {
@@ -334,5 +335,38 @@ func TestAControlRecordAtTheHeadIsNotOld(t *testing.T) {
 	a := bracket(rungs, 10, t0, true, false)
 	if a.MinMS > 3000 {
 		t.Errorf("the next record is 3s old, bracket %+v", a)
+	}
+}
+
+func TestAGroupThatHoldsNothingHasNoLag(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		group    Group
+		status   Status
+		idle     int
+		unsure   bool // a gate cannot pass
+		finished bool // a wait for zero is over
+	}{
+		{"its members are about to own something", Group{State: "PreparingRebalance", ProtocolType: "consumer", Members: []Member{{ID: "m"}}}, Rebalancing, 1, true, false},
+		{"its topic does not exist", Group{State: "Stable", ProtocolType: "consumer", Members: []Member{{ID: "m"}}}, None, 1, false, false},
+		{"nobody has ever read", Group{State: "Empty", ProtocolType: "consumer"}, None, 0, false, false},
+		{"workers of Kafka Connect", Group{State: "Stable", ProtocolType: "connect", Members: []Member{{ID: "w"}}}, None, 0, false, true},
+		{"streams, tasks not assigned yet", Group{Kind: Streams, State: "Assigning", ProtocolType: "streams", Members: []Member{{ID: "m"}}}, Rebalancing, 1, true, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.group.Name, c.group.Kind = "billing", Kind(cmp.Or(string(c.group.Kind), string(Classic)))
+			s := &Snapshot{At: t0, EndsAt: t0, Groups: []Group{c.group}, Coverage: Coverage{Brokers: 3, Answered: 3}}
+			r := Compute(s, Options{Limits: Limits{MaxLag: new(int64(0)), MaxAge: new(time.Minute)}})
+			g := r.Groups[0]
+			if g.Lag != nil || g.Status != c.status || *g.IdleMembers != c.idle {
+				t.Errorf("lag %d, status %q, %d idle", num(g.Lag), g.Status, *g.IdleMembers)
+			}
+			if passed := r.Gate.Passed != nil && *r.Gate.Passed; passed == c.unsure || r.Total.AtLeast != c.unsure {
+				t.Errorf("gate %+v, total %+v", r.Gate, r.Total)
+			}
+			if drained, certain := r.Drained(); (drained && certain) != c.finished {
+				t.Errorf("drained %v, certain %v", drained, certain)
+			}
+		})
 	}
 }

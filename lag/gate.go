@@ -96,7 +96,7 @@ func (l Limits) judgeGroup(g *Gate, gl *GroupLag) {
 		switch {
 		case gl.gateLag != nil && *gl.gateLag > *l.MaxLag:
 			breach("max-lag", nil, gl.Owner, "lag %s%d records, limit %d", atLeast(gl.AtLeast), *gl.gateLag, *l.MaxLag)
-		case gl.gateLag == nil || gl.gateUnknown > 0:
+		case gl.gateUnknown > 0:
 			undecided("max-lag", nil, &gl.Figures, "lag")
 		}
 	}
@@ -116,7 +116,7 @@ func (l Limits) judgeGroup(g *Gate, gl *GroupLag) {
 	if !l.Objectives {
 		return
 	}
-	if gl.Error != nil && len(gl.Topics) == 0 {
+	if gl.gateUnknown > 0 && len(gl.Topics) == 0 {
 		undecided("slo", nil, &gl.Figures, "lag")
 	}
 	for i := range gl.Topics {
@@ -129,7 +129,7 @@ func (l Limits) judgeGroup(g *Gate, gl *GroupLag) {
 			switch {
 			case t.gateLag != nil && *t.gateLag > *t.ObjectiveRecords:
 				breach("slo", &t.Topic, owner, "lag %s%d records, objective %d", atLeast(t.AtLeast), *t.gateLag, *t.ObjectiveRecords)
-			case t.gateLag == nil || t.gateUnknown > 0:
+			case t.gateUnknown > 0:
 				undecided("slo", &t.Topic, &t.Figures, "lag")
 			}
 		}
@@ -145,8 +145,10 @@ func (Limits) judgeAge(limit time.Duration, name string, topic, owner *string, f
 	switch {
 	case f.Age != nil && f.Age.MinMS >= limit.Milliseconds() && f.Age.MinMS > 0:
 		breach(name, topic, owner, "first unread record is at least %s old, limit %s", time.Duration(f.Age.MinMS)*time.Millisecond, limit)
-	case f.Deleted > 0 && f.Deleted == f.Partitions, f.Partitions == 0:
-	case f.Age == nil, f.gateUnknown > 0, f.ageUnknown > 0, f.Age.MaxMS == nil || *f.Age.MaxMS > limit.Milliseconds():
+	case f.gateUnknown > 0:
+		undecided(name, topic, f, "age")
+	case f.Deleted == f.Partitions: // nothing has an age
+	case f.Age == nil, f.ageUnknown > 0, f.Age.MaxMS == nil || *f.Age.MaxMS > limit.Milliseconds():
 		undecided(name, topic, f, "age")
 	}
 }
@@ -164,25 +166,54 @@ func reason(gl *GroupLag, f *Figures, what string) string {
 		return what + " unknown: " + *gl.Error
 	case f.Unread > 0:
 		return fmt.Sprintf("%s unknown on %d of %d partitions", what, f.Unread, f.Partitions)
+	case f.Partitions == 0 && f.gateUnknown > 0:
+		return what + " unknown: " + joiningNote
 	case f.Never > 0:
 		return fmt.Sprintf("%d partitions were never committed; --assume earliest or latest counts them", f.Never)
 	}
 	return what + " unknown"
 }
 
-// Drained reports whether nothing is left to read, and whether that is certain.
+// Drained reports whether nothing is left to read, and whether that is certain. A group
+// that has committed nothing has not read everything.
 func (r *Report) Drained() (drained, certain bool) {
 	drained, certain = true, r.Coverage.Complete()
 	for i := range r.Groups {
-		g := &r.Groups[i]
-		if g.gateUnknown > 0 {
-			certain = false
-		}
-		if g.gateLag == nil || *g.gateLag > 0 {
-			drained = false
-		}
+		left, known := r.Groups[i].left()
+		drained, certain = drained && left == 0, certain && known
 	}
 	return drained, certain
+}
+
+// left is what a group has still to read; not known when that may be more.
+func (g *GroupLag) left() (records int64, known bool) {
+	switch {
+	case !g.consumes || g.Deleted > 0 && g.Deleted == g.Partitions:
+		return 0, true
+	case g.gateLag == nil:
+		return 0, false
+	}
+	return *g.gateLag, g.gateUnknown == 0
+}
+
+// FailWait notes in the gate which groups kept a wait for zero from its end.
+func (r *Report) FailWait() {
+	const limit = "wait-zero"
+	if r.Gate == nil {
+		r.Gate = &Gate{Breaches: []Breach{}, Undecided: []Undecided{}}
+	}
+	for i := range r.Groups {
+		g := &r.Groups[i]
+		switch left, known := g.left(); {
+		case left > 0:
+			r.Gate.Breaches = append(r.Gate.Breaches, Breach{Limit: limit, Group: g.Group, Message: fmt.Sprintf("%d records are left", left), Owner: g.Owner})
+		case !known && g.gateUnknown == 0:
+			r.Gate.Undecided = append(r.Gate.Undecided, Undecided{Limit: limit, Group: g.Group, Reason: "nothing is committed and nothing is assigned"})
+		case !known:
+			r.Gate.Undecided = append(r.Gate.Undecided, Undecided{Limit: limit, Group: g.Group, Reason: reason(g, &g.Figures, "lag")})
+		}
+	}
+	r.Gate.Passed = new(false)
 }
 
 // Known reports whether every figure of the report was read.

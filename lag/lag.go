@@ -69,6 +69,12 @@ type Group struct {
 	Err         error
 }
 
+// consumes tells groups that read topics from those that only choose who does what, such
+// as the workers of Kafka Connect.
+func (g *Group) consumes() bool {
+	return g.Kind != Classic || g.ProtocolType == "consumer" || g.ProtocolType == ""
+}
+
 // Member is one member of a group and what it owns.
 type Member struct {
 	ID         string

@@ -98,6 +98,14 @@ func (f *fixture) topic(name string, parts int32) {
 	}
 }
 
+// lead makes one node the leader of a partition.
+func (f *fixture) lead(topic string, part, node int32) {
+	f.t.Helper()
+	if err := f.c.MoveTopicPartition(topic, part, node); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
 func (f *fixture) produce(topic string, part int32, n int, at func(i int) time.Time) {
 	f.t.Helper()
 	rs := make([]*kgo.Record, n)
@@ -254,6 +262,9 @@ func TestHalfTheBrokersFail(t *testing.T) {
 	f.topic("orders", 6)
 	f.topic("payments", 6)
 	for p := range int32(6) {
+		// The embedded broker draws leaders by lot: node 1 would often have none, or all.
+		f.lead("orders", p, p%3)
+		f.lead("payments", p, p%3)
 		f.produce("orders", p, 10, nil)
 		f.produce("payments", p, 10, nil)
 		f.commit("billing", "orders", p, 5)
@@ -268,8 +279,8 @@ func TestHalfTheBrokersFail(t *testing.T) {
 	})
 	r := Compute(f.read(Query{Ladder: DefaultLadder()}), Options{By: ByTopic, Limits: Limits{MaxLag: new(int64(1000))}})
 	g := group(t, r, "billing")
-	if g.Unread == 0 || g.Unread == 6 || !g.AtLeast || *g.Lag != int64(5*(6-g.Unread)) || g.Status != Unknown {
-		t.Errorf("billing: unread %d at least %v lag %d %s", g.Unread, g.AtLeast, *g.Lag, g.Status)
+	if g.Unread != 2 || !g.AtLeast || num(g.Lag) != 20 || g.Status != Unknown {
+		t.Errorf("billing: unread %d at least %v lag %d %s", g.Unread, g.AtLeast, num(g.Lag), g.Status)
 	}
 	if r.Coverage.Answered != 2 || r.Coverage.Brokers != 3 || r.Known() || !r.Total.AtLeast {
 		t.Errorf("coverage %+v", r.Coverage)

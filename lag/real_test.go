@@ -1,17 +1,12 @@
 package lag_test
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"os"
-	"os/exec"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -221,82 +216,6 @@ func TestTransactions(t *testing.T) {
 	}
 }
 
-// TestAgainstTheJavaTool compares every figure with the broker's own tool: the class path
-// of kafka-tools is in WEIR_TEST_KAFKA_TOOLS.
-func TestAgainstTheJavaTool(t *testing.T) {
-	tools := os.Getenv("WEIR_TEST_KAFKA_TOOLS")
-	if tools == "" || kafkatest.Real() == nil {
-		return // nothing to compare with: without the tool there are no cases
-	}
-	c := kafkatest.Start(t)
-	ctx := context.Background()
-	orders, payments := c.Topic("orders", 4), c.Topic("payments", 2)
-	for p := range int32(4) {
-		c.ProduceValues(orders, p, values(100)...)
-	}
-	for p := range int32(2) {
-		c.ProduceValues(payments, p, values(50)...)
-	}
-	billing, mailer := c.Name("billing"), c.Name("mailer")
-	for p, o := range []int64{0, 42, 100, 100} {
-		c.Commit(billing, orders, int32(p), o)
-	}
-	c.Commit(billing, payments, 1, 7)
-	c.Commit(mailer, orders, 0, 10)
-	c.Commit(mailer, orders, 1, 250) // above the end
-	// The log of orders/0 starts at 30 now: billing and mailer lost records there.
-	var del kadm.Offsets
-	del.AddOffset(orders, 0, 30, -1)
-	if _, err := c.Admin().DeleteRecords(ctx, del); err != nil {
-		t.Fatal(err)
-	}
-	groups := []string{billing, mailer}
-	known := 4
-	static := c.Name("static")
-	left := c.Client(kgo.ConsumerGroup(static), kgo.ConsumeTopics(payments), kgo.InstanceID("pod-1"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.DisableAutoCommit())
-	readAll(t, left, 100)
-	left.Close() // a static member stays
-	groups, known = append(groups, static), known+2
-	if newSupports(c) {
-		next, java := c.Name("next"), c.Name("java")
-		cl := c.Client(kgo.ConsumerGroup(next), kgo.ConsumeTopics(payments), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.ServerSideBalancer(), kgo.Balancers(kgo.RangeBalancer()), kgo.DisableAutoCommit())
-		readAll(t, cl, 100)
-		out, err := exec.Command("java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", tools, "org.apache.kafka.tools.consumer.ConsoleConsumer",
-			"--bootstrap-server", c.Brokers[0], "--topic", payments, "--group", java, "--from-beginning", "--timeout-ms", "6000").CombinedOutput()
-		if err != nil {
-			t.Fatalf("console consumer: %v\n%s", err, out)
-		}
-		groups, known = append(groups, next, java), known+4
-	}
-	_, r := look(t, c, lag.Query{})
-	compared, below, above := 0, 0, 0
-	for _, g := range groups {
-		for _, j := range describe(t, tools, c.Brokers[0], g) {
-			p := rowOf(t, r, g, j.topic, j.partition)
-			switch {
-			case *p.Committed < *p.Start: // the tool counts what is gone
-				below++
-				if j.lag != *p.End-*p.Committed || *p.Lag != *p.End-*p.Start || *p.Lost != *p.Start-*p.Committed || p.Status != lag.Lost {
-					t.Errorf("%s %s/%d below the start: tool %d, weir %d lost %d", g, j.topic, j.partition, j.lag, *p.Lag, *p.Lost)
-				}
-			case *p.Committed > *p.End: // the tool is negative
-				above++
-				if j.lag >= 0 || *p.Lag != 0 || *p.Ahead != -j.lag || p.Status != lag.Ahead {
-					t.Errorf("%s %s/%d above the end: tool %d, weir %d ahead %d", g, j.topic, j.partition, j.lag, *p.Lag, *p.Ahead)
-				}
-			default:
-				compared++
-				if j.lag != *p.Lag || j.committed != *p.Committed || j.end != *p.End {
-					t.Errorf("%s %s/%d: tool %+v, weir %d %d %d", g, j.topic, j.partition, j, *p.Committed, *p.End, *p.Lag)
-				}
-			}
-		}
-	}
-	if compared != known || below != 2 || above != 1 {
-		t.Errorf("%d of %d compared, %d below, %d above the log", compared, known, below, above)
-	}
-}
-
 // readAll reads n records in a group and commits behind them.
 func readAll(t *testing.T, cl *kgo.Client, n int) {
 	t.Helper()
@@ -312,52 +231,4 @@ func readAll(t *testing.T, cl *kgo.Client, n int) {
 	if err := cl.CommitUncommittedOffsets(ctx); err != nil {
 		t.Fatal(err)
 	}
-}
-
-type javaRow struct {
-	topic          string
-	partition      int32
-	committed, end int64
-	lag            int64
-}
-
-func describe(t *testing.T, tools, broker, group string) []javaRow {
-	t.Helper()
-	main := "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"
-	if m := os.Getenv("WEIR_TEST_KAFKA_GROUP_COMMAND"); m != "" {
-		main = m // before 3.8 it is kafka.admin.ConsumerGroupCommand
-	}
-	out, err := exec.Command("java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", tools, main, "--bootstrap-server", broker, "--describe", "--group", group).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	var rows []javaRow
-	sc := bufio.NewScanner(strings.NewReader(string(out)))
-	for sc.Scan() {
-		f := strings.Fields(sc.Text())
-		if len(f) < 6 || f[0] != group {
-			continue
-		}
-		at := 2
-		if _, err := strconv.Atoi(f[at]); err != nil {
-			t.Fatalf("unreadable line of the tool: %s", sc.Text())
-		}
-		n := func(s string) int64 {
-			v, err := strconv.ParseInt(s, 10, 64)
-			if err != nil {
-				t.Fatalf("%s: %v", sc.Text(), err)
-			}
-			return v
-		}
-		// Newer tools have a leader epoch between partition and offset.
-		rest := f[3:]
-		if strings.Contains(string(out), "LEADER-EPOCH") {
-			rest = f[4:]
-		}
-		rows = append(rows, javaRow{f[1], int32(n(f[2])), n(rest[0]), n(rest[1]), n(rest[2])})
-	}
-	if len(rows) == 0 {
-		t.Fatalf("the tool printed no rows:\n%s", out)
-	}
-	return rows
 }

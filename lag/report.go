@@ -118,6 +118,11 @@ type Figures struct {
 	ageUnknown  int
 }
 
+// withoutLag takes away the sums of nothing.
+func (f *Figures) withoutLag() {
+	f.Lag, f.Stable, f.Effective, f.Pinned, f.Lost, f.Ahead, f.gateLag = nil, nil, nil, nil, nil, nil, nil
+}
+
 // Age brackets how old the first unread record is.
 type Age struct {
 	MinMS int64 `json:"min_ms"`
@@ -155,6 +160,7 @@ type GroupLag struct {
 	Protocol  string         `json:"protocol_type"`
 	Assignor  string         `json:"assignor"`
 	Instances []string       `json:"static_members"`
+	consumes  bool
 }
 
 // TopicLag is the lag of one group on one topic.

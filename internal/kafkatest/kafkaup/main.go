@@ -14,6 +14,7 @@
 //	kafkaup down [-name NAME]
 //	kafkaup kill|start [-name NAME] -node N     end one broker hard; start it again
 //	kafkaup registry-up | registry-down         an Apicurio Registry
+//	kafkaup tools [-version 4.3.1]              print the class path of Kafka's own tools
 package main
 
 import (
@@ -43,7 +44,7 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return errors.New("usage: kafkaup up|down|kill|start|registry-up|registry-down [flags]")
+		return errors.New("usage: kafkaup up|down|kill|start|registry-up|registry-down|tools [flags]")
 	}
 	fs := flag.NewFlagSet("kafkaup "+args[0], flag.ContinueOnError)
 	name := fs.String("name", "default", "name of the cluster, for several side by side")
@@ -75,6 +76,8 @@ func run(ctx context.Context, args []string) error {
 		return st.kill(nodeName(*node))
 	case "start":
 		return restart(ctx, st, *node)
+	case "tools":
+		return tools(ctx, *version)
 	case "registry-up":
 		return registryUp(ctx, state{dir: filepath.Join(root, "registry")})
 	case "registry-down":

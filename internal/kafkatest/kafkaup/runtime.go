@@ -129,6 +129,21 @@ func kafkaDependencies(version string) []string {
 	return deps
 }
 
+// tools prints the class path of the programs that come with a version, and of its
+// Streams library: with them tests ask Kafka itself.
+func tools(ctx context.Context, version string) error {
+	deps := kafkaDependencies(version) // until 3.7 the tools lie in the broker itself
+	if !old(version) {
+		deps = append(deps, "org.apache.kafka:kafka-tools:"+version, "org.apache.kafka:kafka-streams:"+version)
+	}
+	libs, err := fetchDependencies(ctx, "kafka-tools-"+version, deps)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Println(filepath.Join(libs, "*"))
+	return err
+}
+
 // The goals that fetch needs. The old one takes a single artifact without reading
 // its descriptor, whose parent some mirrors do not have.
 const (
