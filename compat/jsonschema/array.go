@@ -52,6 +52,9 @@ func (s *solver) arrayLeaf(st *state) outcome {
 			p.tuple = max(p.tuple, e.index+1)
 		}
 	}
+	if s.countsClash(st.counts) {
+		return outcome{a: unsatisfiable}
+	}
 	for g, c := range st.counts {
 		if c.lo > 1000 {
 			return outcome{a: unknown, reason: "contains counts too high"}
@@ -81,6 +84,19 @@ func (s *solver) arrayLeaf(st *state) outcome {
 		return p.repeated(demands)
 	}
 	return p.place(demands, 0)
+}
+
+// countsClash finds two counts that exclude each other: items that fit the first fit the
+// second too, and there have to be more of them than the second allows.
+func (s *solver) countsClash(counts []count) bool {
+	for _, a := range counts {
+		for _, b := range counts {
+			if b.hi >= 0 && a.lo > b.hi && s.solve([]literal{{a.n, true}, {b.n, false}}).a == unsatisfiable {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // place assigns demand i and all behind it to positions.

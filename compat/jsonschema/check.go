@@ -86,7 +86,7 @@ func (c *Checker) Check(ctx context.Context, old, new compat.Parsed, dir compat.
 func (p *pair) timeouts() int64 { return p.writer.timeouts.Load() + p.reader.timeouts.Load() }
 
 func (p *pair) newSolver(ctx context.Context, nodes int) *solver {
-	s := &solver{ctx: ctx, left: nodes, rep: same(p.w, p.r), num: map[*node]uint32{}, words: &words{}, values: map[string]*node{}}
+	s := &solver{ctx: ctx, left: nodes, rep: same(p.w, p.r), num: map[*node]uint32{}, words: &words{}, values: map[string]*node{}, unions: map[string]*node{}}
 	s.hints = p.hints()
 	s.writer = map[*node]bool{}
 	for _, n := range p.w.nodes {

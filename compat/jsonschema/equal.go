@@ -147,7 +147,7 @@ func (n *node) localKey() string {
 	integer("maxItems", n.maxItems)
 	integer("minContains", n.minCont)
 	integer("maxContains", n.maxCont)
-	str("u", strconv.FormatBool(n.unique))
+	str("u", strconv.FormatBool(n.unique)+strconv.FormatBool(n.containsCovers))
 	for _, c := range []struct {
 		k string
 		n *node

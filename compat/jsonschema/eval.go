@@ -291,8 +291,14 @@ func (e *evaluator) array(n *node, v []any) tri {
 			}
 		}
 	}
-	if n.unevalItems != nil {
-		return dunno
+	if n.unevalItems != nil && !e.off(n, "unevaluatedItems", "") {
+		switch e.unevaluatedItems(n, v) {
+		case no:
+			return no
+		case dunno:
+			out = dunno
+		case yes:
+		}
 	}
 	return out
 }
@@ -359,8 +365,8 @@ func (e *evaluator) object(n *node, v map[string]any) tri {
 			return no
 		}
 	}
-	if n.unevalProps != nil {
-		return dunno
+	if n.unevalProps != nil && !e.off(n, "unevaluatedProperties", "") && and(e.unevaluatedProps(n, v)) {
+		return no
 	}
 	return out
 }

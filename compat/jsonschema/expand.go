@@ -133,62 +133,13 @@ func (s *solver) wantedArray(st *state, n *node) {
 		st.counts = append(st.counts, c)
 	}
 	if n.unevalItems != nil {
-		if inPlaceFree(n) && n.contains == nil {
-			if n.rest == nil {
-				q := sequence{rest: &literal{n.unevalItems, true}}
-				for range n.prefix {
-					q.prefix = append(q.prefix, literal{alwaysTrue, true})
-				}
-				st.seqs = append(st.seqs, q)
-			}
-		} else {
-			st.approx = "unevaluatedItems beside combined schemas"
-		}
+		s.decide(st, n)
+		st.uneval = append(st.uneval, literal{n, true})
 	}
 }
 
 // alwaysTrue stands where a list needs a schema that says nothing.
 var alwaysTrue = func() *node { t := true; return &node{always: &t} }()
-
-// inPlaceFree: no applicator on the same value, so that what is evaluated shows in
-// the node itself.
-func inPlaceFree(n *node) bool {
-	return n.ref == nil && n.allOf == nil && n.anyOf == nil && n.oneOf == nil && n.not == nil && n.cond == nil && n.depSchemas == nil && n.opaque == ""
-}
-
-// evaluated is the scope of all property names that a node and what it always
-// applies declare; ok is false where that depends on the value.
-func evaluated(n *node, into *scope, seen map[*node]bool) (all, ok bool) {
-	if seen[n] {
-		return false, true
-	}
-	seen[n] = true
-	if n.always != nil {
-		return false, true
-	}
-	if n.anyOf != nil || n.oneOf != nil || n.cond != nil || n.depSchemas != nil || n.opaque != "" {
-		return false, false
-	}
-	for _, name := range n.propNames {
-		into.names[name] = nil
-	}
-	for _, p := range n.patternProps {
-		into.patterns = append(into.patterns, patternProp{p.re, nil})
-	}
-	all = n.additional != nil
-	parts := n.allOf
-	if n.ref != nil {
-		parts = append([]*node{n.ref}, parts...)
-	}
-	for _, m := range parts {
-		a, ok := evaluated(m, into, seen)
-		if !ok || m.unevalProps != nil {
-			return false, false
-		}
-		all = all || a
-	}
-	return all, true
-}
 
 func (s *solver) wantedObject(st *state, n *node) {
 	for _, r := range n.required {
@@ -224,14 +175,8 @@ func (s *solver) wantedObject(st *state, n *node) {
 		})
 	}
 	if n.unevalProps != nil {
-		sc := scope{names: map[string]*node{}, rest: n.unevalProps}
-		all, ok := evaluated(n, &sc, map[*node]bool{})
-		switch {
-		case !ok:
-			st.approx = "unevaluatedProperties beside combined schemas"
-		case !all:
-			st.scopes = append(st.scopes, sc)
-		}
+		s.decide(st, n)
+		st.uneval = append(st.uneval, literal{n, true})
 	}
 }
 
@@ -435,15 +380,8 @@ func (s *solver) refusedArray(n *node) (alts []alternative) {
 			do(func(st *state) { st.counts = append(st.counts, count{n: n.contains, lo: *n.maxCont + 1, hi: -1}) })
 		}
 	}
-	if n.unevalItems != nil && n.rest == nil {
-		exact := inPlaceFree(n) && n.contains == nil
-		do(func(st *state) {
-			if !exact {
-				st.approx = "unevaluatedItems beside combined schemas"
-			}
-			st.atLeast(len(n.prefix) + 1)
-			st.exist = append(st.exist, exists{index: len(n.prefix), open: true, lits: []literal{{n.unevalItems, false}}})
-		})
+	if n.unevalItems != nil && !s.isBlocked(n, "unevaluatedItems", "") {
+		alts = append(alts, s.refuseUnevaluated(n))
 	}
 	return alts
 }
@@ -493,20 +431,7 @@ func (s *solver) refusedObject(n *node) (alts []alternative) {
 		alts = append(alts, alternative{lits: []literal{{d.node, false}}, apply: func(st *state) { st.require(d.name) }})
 	}
 	if n.unevalProps != nil && !s.isBlocked(n, "unevaluatedProperties", "") {
-		sc := scope{names: map[string]*node{}}
-		all, ok := evaluated(n, &sc, map[*node]bool{})
-		if !ok {
-			sc = scope{names: n.props, patterns: n.patternProps}
-			all = false
-		}
-		if !all {
-			do(func(st *state) {
-				if !ok {
-					st.approx = "unevaluatedProperties beside combined schemas"
-				}
-				st.exist = append(st.exist, exists{outside: []scope{sc}, open: true, lits: []literal{{n.unevalProps, false}}})
-			})
-		}
+		alts = append(alts, s.refuseUnevaluated(n))
 	}
 	return alts
 }

@@ -541,8 +541,10 @@ func (m *namer) required(e *v6.ValidationError, rn *node, c *change, name string
 
 func (m *namer) dependency(e *v6.ValidationError, rn *node, c *change, name string) {
 	k := "dependencies"
-	if _, ok := lookup(rn.doc.root, rn.pointer+"/dependentRequired/"+escapeToken(name)); ok {
-		k = "dependentRequired"
+	if rn.doc != nil { // a meta-schema's is not at hand
+		if _, ok := lookup(rn.doc.root, rn.pointer+"/dependentRequired/"+escapeToken(name)); ok {
+			k = "dependentRequired"
+		}
 	}
 	c.reader = rn.place().with(k, name)
 	nodes, _, _ := beside(m.p.w.root, e.InstanceLocation)

@@ -54,7 +54,7 @@ type node struct {
 
 	always *bool // true or false schema
 	ref    *node
-	// opaque is set where the meaning depends on the dynamic scope.
+	// opaque is set where the meaning depends on more dynamic scopes than are told apart.
 	opaque string
 
 	types   types // 0: no type keyword
@@ -92,6 +92,7 @@ type node struct {
 	rest               *node
 	contains           *node
 	minCont, maxCont   *int
+	containsCovers     bool // what fits contains counts as evaluated
 	minItems, maxItems *int
 	unique             bool
 
@@ -118,23 +119,29 @@ type depSchema struct {
 
 // convert turns the validator's graph into nodes, in the order in which they are
 // met, so that ids do not depend on a map's order.
-func (s *schema) convert(root *v6.Schema) *compiled {
+func (s *schema) convert(root *v6.Schema, scope *dynamicScope) *compiled {
 	c := &compiled{v6: root}
-	known := map[*v6.Schema]*node{}
-	var pending []*v6.Schema
+	type under struct { // a schema under what its dynamic scope has bound
+		sch *v6.Schema
+		b   *bindings
+	}
+	known := map[under]*node{}
+	var pending []under
+	now := &bindings{} // those of the schema in hand
 	conv := func(sch *v6.Schema) *node {
 		if sch == nil {
 			return nil
 		}
-		if n, ok := known[sch]; ok {
+		at := under{sch, scope.enter(now, sch)}
+		if n, ok := known[at]; ok {
 			return n
 		}
 		n := &node{id: len(c.nodes)}
 		n.url, n.pointer = splitLocation(sch.Location)
 		n.doc = s.docs[n.url]
-		known[sch] = n
+		known[at] = n
 		c.nodes = append(c.nodes, n)
-		pending = append(pending, sch)
+		pending = append(pending, at)
 		return n
 	}
 	boolean := func(b bool, at *v6.Schema, keyword string) *node {
@@ -157,9 +164,10 @@ func (s *schema) convert(root *v6.Schema) *compiled {
 	}
 	c.root = conv(root)
 	for len(pending) > 0 {
-		sch := pending[0]
+		sch := pending[0].sch
+		n := known[pending[0]]
+		now = pending[0].b
 		pending = pending[1:]
-		n := known[sch]
 		if sch.Bool != nil {
 			n.always = sch.Bool
 			continue
@@ -168,17 +176,22 @@ func (s *schema) convert(root *v6.Schema) *compiled {
 		if n.ref != nil && sch.DraftVersion < 2019 {
 			continue // siblings of $ref are ignored
 		}
-		if sch.RecursiveRef != nil {
-			if sch.RecursiveRef.RecursiveAnchor {
-				n.opaque = "$recursiveRef depends on who refers to it"
+		if scope != nil && scope.full && dynamic(sch) {
+			n.opaque = "$dynamicRef or $recursiveRef depends on too many referrers"
+			continue
+		}
+		if r := sch.RecursiveRef; r != nil {
+			if r.RecursiveAnchor && now.recursive != nil {
+				r = now.recursive
 			}
-			n.allOf = append(n.allOf, conv(sch.RecursiveRef))
+			n.allOf = append(n.allOf, conv(r))
 		}
 		if d := sch.DynamicRef; d != nil {
-			if d.Anchor != "" && d.Ref.DynamicAnchor == d.Anchor {
-				n.opaque = "$dynamicRef depends on who refers to it"
+			r := d.Ref
+			if outer := now.anchors[d.Anchor]; outer != nil && bookends(d) {
+				r = outer
 			}
-			n.allOf = append(n.allOf, conv(d.Ref))
+			n.allOf = append(n.allOf, conv(r))
 		}
 		n.setTypes(sch)
 		if sch.Enum != nil {
@@ -254,6 +267,7 @@ func (s *schema) convert(root *v6.Schema) *compiled {
 			n.prefix, n.rest = list(sch.PrefixItems), conv(sch.Items2020)
 		}
 		n.contains, n.minCont, n.maxCont = conv(sch.Contains), sch.MinContains, sch.MaxContains
+		n.containsCovers = n.contains != nil && sch.DraftVersion >= 2020
 		n.minItems, n.maxItems, n.unique = sch.MinItems, sch.MaxItems, sch.UniqueItems
 		n.unevalProps, n.unevalItems = conv(sch.UnevaluatedProperties), conv(sch.UnevaluatedItems)
 		n.defaultValue, n.examples = sch.Default, sch.Examples

@@ -290,7 +290,25 @@ func (s *schema) compile(ctx context.Context, in compat.Schema, assertFormat boo
 	if err != nil {
 		return nil, s.compileError(err)
 	}
-	return s.convert(sch), nil
+	return s.convert(sch, s.dynamicScope(sch, c)), nil
+}
+
+// dynamicScope is nil where no reference of the graph depends on one.
+func (s *schema) dynamicScope(root *v6.Schema, c *v6.Compiler) *dynamicScope {
+	seen := map[*v6.Schema]bool{root: true}
+	queue := []*v6.Schema{root}
+	for i := 0; i < len(queue); i++ {
+		if dynamic(queue[i]) {
+			return &dynamicScope{s: s, compile: c.Compile, known: map[string]*bindings{}, anchors: map[string]map[string]*v6.Schema{}}
+		}
+		for _, next := range subschemas(queue[i]) {
+			if next != nil && !seen[next] {
+				seen[next] = true
+				queue = append(queue, next)
+			}
+		}
+	}
+	return nil
 }
 
 // compileError gives the compiler's error the position it is about.

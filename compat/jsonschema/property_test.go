@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -28,11 +30,21 @@ func messages(t *testing.T, small int) int {
 }
 
 // maker makes random schemas and instances from a small vocabulary, so that they
-// meet each other.
-type maker struct{ r *rand.Rand }
+// meet each other, in the dialect of one draft.
+type maker struct {
+	r     *rand.Rand
+	draft int
+}
+
+var drafts = map[int]string{
+	4: "http://json-schema.org/draft-04/schema#", 6: "http://json-schema.org/draft-06/schema#", 7: "http://json-schema.org/draft-07/schema#",
+	2019: "https://json-schema.org/draft/2019-09/schema", 2020: "https://json-schema.org/draft/2020-12/schema",
+}
 
 func newMaker(seed uint64) maker {
-	return maker{rand.New(rand.NewPCG(seed, 7))}
+	m := maker{r: rand.New(rand.NewPCG(seed, 7))}
+	m.draft = []int{7, 7, 4, 6, 2019, 2019, 2020, 2020, 2020}[m.r.IntN(9)]
+	return m
 }
 
 func (m maker) pick(vs ...any) any { return vs[m.r.IntN(len(vs))] }
@@ -81,11 +93,18 @@ func (m maker) schema(depth int) any {
 	if depth <= 0 {
 		switch m.r.IntN(8) {
 		case 0:
-			return true
+			return m.boolean(true)
 		case 1:
-			return false
+			return m.boolean(false)
 		case 2:
 			return map[string]any{"$ref": "#/definitions/r"}
+		case 3:
+			switch m.draft {
+			case 2019:
+				return m.pick(map[string]any{"$recursiveRef": "#"}, map[string]any{"$ref": "q"})
+			case 2020:
+				return m.pick(map[string]any{"$dynamicRef": "#d"}, map[string]any{"$ref": "q"})
+			}
 		}
 	}
 	s := map[string]any{}
@@ -95,6 +114,17 @@ func (m maker) schema(depth int) any {
 	return s
 }
 
+// boolean is the schema that accepts everything, or nothing.
+func (m maker) boolean(b bool) any {
+	switch {
+	case m.draft > 4:
+		return b
+	case b:
+		return map[string]any{}
+	}
+	return map[string]any{"not": map[string]any{}}
+}
+
 func (m maker) name() string { return []string{"a", "b", "c", "ab"}[m.r.IntN(4)] }
 
 func (m maker) keyword(s map[string]any, depth int) {
@@ -102,7 +132,11 @@ func (m maker) keyword(s map[string]any, depth int) {
 		s["type"] = m.pick("string", "number", "integer", "boolean", "null", "array", "object", []any{"string", "null"}, []any{"integer", "object"})
 		return
 	}
-	switch m.r.IntN(34) {
+	n := m.r.IntN(34)
+	if m.draft >= 2019 {
+		n = m.r.IntN(40)
+	}
+	switch n {
 	case 0, 1, 2, 3:
 		s["type"] = m.pick("string", "number", "integer", "array", "object", "object", []any{"string", "null"}, []any{"number", "object"})
 	case 4:
@@ -113,10 +147,15 @@ func (m maker) keyword(s map[string]any, depth int) {
 		s["minimum"] = m.number()
 	case 7:
 		s["maximum"] = m.number()
-	case 8:
-		s["exclusiveMinimum"] = m.number()
-	case 9:
-		s["exclusiveMaximum"] = m.number()
+	case 8, 9:
+		k, other := "exclusiveMinimum", "minimum"
+		if n == 9 {
+			k, other = "exclusiveMaximum", "maximum"
+		}
+		s[k] = m.number()
+		if m.draft == 4 {
+			s[k], s[other] = m.r.IntN(3) > 0, m.number()
+		}
 	case 10:
 		s["multipleOf"] = json.Number([]string{"1", "2", "3", "0.5", "1.5"}[m.r.IntN(5)])
 	case 11:
@@ -138,15 +177,33 @@ func (m maker) keyword(s map[string]any, depth int) {
 	case 20, 21:
 		s["required"] = []any{m.name()}
 	case 22:
-		s["propertyNames"] = m.schema(depth - 1)
+		// Without dynamic references: the validator forgets the dynamic scope for names.
+		s["propertyNames"] = maker{m.r, 7}.schema(depth - 1)
+		if m.draft == 4 {
+			delete(s, "propertyNames")
+		}
 	case 23:
 		s[m.pick("minProperties", "maxProperties").(string)] = m.count()
 	case 24:
-		s["dependencies"] = map[string]any{m.name(): m.pick([]any{m.name()}, m.schema(depth-1))}
+		k := "dependencies"
+		v := m.pick([]any{m.name()}, m.schema(depth-1))
+		if _, list := v.([]any); m.draft >= 2019 && list {
+			k = "dependentRequired"
+		} else if m.draft >= 2019 {
+			k = "dependentSchemas"
+		}
+		s[k] = map[string]any{m.name(): v}
 	case 25:
 		s["items"] = m.pick(m.schema(depth-1), m.list(depth-1))
+		if m.draft == 2020 {
+			s["items"] = m.schema(depth - 1)
+		}
 	case 26:
-		s["additionalItems"] = m.schema(depth - 1)
+		if m.draft == 2020 {
+			s["prefixItems"] = m.list(depth - 1)
+		} else {
+			s["additionalItems"] = m.schema(depth - 1)
+		}
 	case 27:
 		s[m.pick("minItems", "maxItems").(string)] = m.count()
 	case 28:
@@ -166,6 +223,13 @@ func (m maker) keyword(s map[string]any, depth int) {
 		s["if"] = m.schema(depth - 1)
 		s["then"] = m.schema(depth - 1)
 		s["else"] = m.schema(depth - 1)
+	case 34, 35, 36:
+		s["unevaluatedProperties"] = m.pick(false, m.schema(depth-1))
+	case 37, 38:
+		s["unevaluatedItems"] = m.pick(false, m.schema(depth-1))
+	case 39:
+		s["contains"] = m.schema(depth - 1)
+		s[m.pick("minContains", "maxContains").(string)] = m.count()
 	}
 }
 
@@ -189,7 +253,9 @@ func (m maker) mutate(v any, depth int) any {
 			}
 			switch k {
 			case "type", "enum", "const", "required", "pattern", "definitions":
-			case "properties", "patternProperties", "dependencies":
+			case "$id", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$ref", "$dynamicRef", "$recursiveRef":
+			case "exclusiveMinimum", "exclusiveMaximum", "dependentRequired":
+			case "properties", "patternProperties", "dependencies", "dependentSchemas":
 				sub := out[k].(map[string]any)
 				for name := range sub {
 					if _, array := sub[name].([]any); !array {
@@ -224,8 +290,65 @@ func (m maker) root(v any, ref any) []byte {
 		s = map[string]any{"allOf": []any{v}}
 	}
 	s = clone(s).(map[string]any)
-	s["definitions"] = map[string]any{"r": ref}
+	defs := map[string]any{"r": ref}
+	// A resource of its own, whose references lead out of it again.
+	switch m.draft {
+	case 2019:
+		s["$recursiveAnchor"] = m.r.IntN(2) == 0
+		defs["q"] = map[string]any{"$id": "q", "$recursiveAnchor": true, "properties": map[string]any{"b": map[string]any{"$recursiveRef": "#"}}}
+	case 2020:
+		if m.r.IntN(2) == 0 {
+			s["$dynamicAnchor"] = "d"
+		} else {
+			defs["p"] = map[string]any{"$dynamicAnchor": "d", "type": "array"}
+		}
+		defs["q"] = map[string]any{"$id": "q", "$dynamicAnchor": "d", "type": m.pick("object", "string"), "properties": map[string]any{"b": map[string]any{"$dynamicRef": "#d"}}}
+	}
+	s["definitions"] = defs
+	s["$schema"] = drafts[m.draft]
 	return encode(s)
+}
+
+// shuffled is the same document with the members of its objects in another order.
+func (m maker) shuffled(text []byte) []byte {
+	var v any
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	if d.Decode(&v) != nil {
+		return text
+	}
+	var b bytes.Buffer
+	var write func(v any)
+	write = func(v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			b.WriteByte('{')
+			names := slices.Sorted(maps.Keys(v))
+			m.r.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+			for i, k := range names {
+				if i > 0 {
+					b.WriteByte(',')
+				}
+				b.Write(encode(k))
+				b.WriteByte(':')
+				write(v[k])
+			}
+			b.WriteByte('}')
+		case []any:
+			b.WriteByte('[')
+			for i, x := range v {
+				if i > 0 {
+					b.WriteByte(',')
+				}
+				write(x)
+			}
+			b.WriteByte(']')
+		default:
+			b.Write(encode(v))
+		}
+	}
+	write(v)
+	return b.Bytes()
 }
 
 func TestRandomPairs(t *testing.T) {
@@ -241,7 +364,12 @@ func TestRandomPairs(t *testing.T) {
 			newTree = m.schema(3)
 		}
 		ref := map[string]any{"type": m.pick("object", "array", "string"), "properties": map[string]any{"a": map[string]any{"$ref": "#/definitions/r"}}, "items": map[string]any{"$ref": "#/definitions/r"}}
-		oldText, newText := m.root(oldTree, ref), m.root(newTree, ref)
+		oldText := m.root(oldTree, ref)
+		if m.r.IntN(8) == 0 {
+			m.draft = newMaker(uint64(seed) + 1<<40).draft
+			newTree = m.schema(3)
+		}
+		newText := m.root(newTree, ref)
 		c := New()
 		old, err := c.Parse(t.Context(), compat.Schema{Name: "old", Text: oldText})
 		if err != nil {

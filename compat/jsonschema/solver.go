@@ -63,6 +63,7 @@ type solver struct {
 	writer map[*node]bool
 
 	values map[string]*node // enum nodes made on the way
+	unions map[string]*node // anyOf nodes made on the way
 	reason string           // why the search was cut, once it was
 }
 
@@ -297,6 +298,7 @@ type state struct {
 	exist          []exists
 	seqs           []sequence
 	counts         []count
+	uneval         []literal // nodes whose unevaluated* is to be kept, or broken
 	unique, repeat bool
 }
 
@@ -345,6 +347,7 @@ func (st *state) clone() *state {
 	c.formats, c.noFormats = slices.Clone(st.formats), slices.Clone(st.noFormats)
 	c.scopes, c.nameWant, c.exist = slices.Clone(st.scopes), slices.Clone(st.nameWant), slices.Clone(st.exist)
 	c.seqs, c.counts = slices.Clone(st.seqs), slices.Clone(st.counts)
+	c.uneval = slices.Clone(st.uneval)
 	return &c
 }
 
@@ -674,7 +677,7 @@ func (s *solver) wordFits(st *state, v any) bool {
 }
 
 func (s *solver) leaf(st *state) outcome {
-	if st.conflict {
+	if st = s.unevaluated(st); st.conflict {
 		return outcome{a: unsatisfiable}
 	}
 	var out outcome
