@@ -332,7 +332,7 @@ func (s *solver) differ(v any) []alternative {
 
 // property asks for a property under a fixed name.
 func (s *solver) property(name string, l literal) alternative {
-	return alternative{apply: func(st *state) {
+	return alternative{prop: name, lit: l, apply: func(st *state) {
 		st.require(name)
 		st.exist = append(st.exist, exists{name: &name, lits: []literal{l}})
 	}}

@@ -91,8 +91,12 @@ func (p *objectProblem) collect() {
 			addPattern(pp.re)
 		}
 	}
+	// An object that is complete with the names it needs asks for no others.
+	more := p.st.minN > len(p.st.need) || slices.ContainsFunc(p.st.exist, func(e exists) bool { return e.name == nil })
 	for _, sc := range p.st.scopes {
-		fromScope(sc)
+		if more {
+			fromScope(sc)
+		}
 	}
 	for _, e := range p.st.exist {
 		if e.name != nil {
@@ -109,7 +113,7 @@ func (p *objectProblem) collect() {
 			fromScope(sc)
 		}
 	}
-	if p.s.closed {
+	if p.s.closed && more {
 		for name := range p.decl.names {
 			add(name)
 		}
@@ -137,31 +141,9 @@ func (p *objectProblem) child(name string, extra []literal) outcome {
 		case yes:
 		}
 	}
-	lits := slices.Clone(extra)
-	for _, sc := range p.st.scopes {
-		named := false
-		if n, ok := sc.names[name]; ok {
-			named = true
-			if n != nil {
-				lits = append(lits, literal{n, true})
-			}
-		}
-		for _, pp := range sc.patterns {
-			ok, known := pp.re.match(name)
-			if !known {
-				vague = "pattern " + pp.re.src + " ran out of time"
-			}
-			if ok {
-				named = true
-				if pp.node != nil {
-					lits = append(lits, literal{pp.node, true})
-				}
-			}
-		}
-		if !named && sc.rest != nil {
-			lits = append(lits, literal{sc.rest, true})
-		}
-	}
+	lits, late := p.st.property(name)
+	vague = cmpOr(vague, late)
+	lits = append(lits, extra...)
 	r := p.s.solve(lits)
 	if vague != "" {
 		if r.a == unsatisfiable {

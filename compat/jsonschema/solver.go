@@ -32,7 +32,7 @@ type outcome struct {
 // the machine.
 type budget struct{ nodes int }
 
-var defaultBudget = budget{nodes: 12_000}
+var defaultBudget = budget{nodes: 50_000}
 
 // solver decides whether a set of literals has a value. It splits by type, then by
 // the alternatives of anyOf, oneOf, not, if and refused nodes, and at the end checks
@@ -42,17 +42,21 @@ var defaultBudget = budget{nodes: 12_000}
 // item) counts as unsatisfiable: a smallest value never needs itself. Results that
 // lean on this are kept only while the set they lean on is being solved.
 type solver struct {
-	ctx    context.Context
-	left   int
-	rep    map[*node]*node // structurally equal nodes share one
-	num    map[*node]uint32
-	memo   map[string]*entry
-	frames []int // tokens of the sets in progress
-	tokens int
-	low    int // lowest frame the current work leans on
-	words  *words
-	eval   evaluator
-	hints  []string
+	ctx  context.Context
+	left int
+	rep  map[*node]*node // structurally equal nodes share one
+	num  map[*node]uint32
+	memo map[string]*entry
+	// refuted keeps what has no value for good, by whether objects are closed: blocking
+	// more assertions, or closing objects, only takes values away. clean keeps what is so
+	// even with nothing blocked.
+	refuted, clean [2]map[string]bool
+	frames         []int // tokens of the sets in progress
+	tokens         int
+	low            int // lowest frame the current work leans on
+	words          *words
+	eval           evaluator
+	hints          []string
 
 	// separate keeps equal nodes apart, so that one of them can be blocked alone; they
 	// still contradict each other.
@@ -202,6 +206,9 @@ func (s *solver) solve(in []literal) outcome {
 		kb = binary.AppendUvarint(kb, uint64(s.number(l.n))<<1|uint64(b2i(l.want)))
 	}
 	k := string(kb)
+	if s.refutedAlready(k) {
+		return outcome{a: unsatisfiable}
+	}
 	if e, ok := s.memo[k]; ok {
 		switch {
 		case e.progress >= 0:
@@ -237,7 +244,30 @@ func (s *solver) solve(in []literal) outcome {
 		low = noFrame
 	}
 	s.low = min(outer, low)
+	if e.out.a == unsatisfiable && low == noFrame {
+		s.refute(k)
+	}
 	return e.out
+}
+
+func (s *solver) refutedAlready(k string) bool {
+	known := s.refuted
+	if len(s.blocked) == 0 {
+		known = s.clean
+	}
+	return known[0][k] || (s.closed && known[1][k])
+}
+
+func (s *solver) refute(k string) {
+	if s.refuted[0] == nil {
+		for i := range 2 {
+			s.refuted[i], s.clean[i] = map[string]bool{}, map[string]bool{}
+		}
+	}
+	s.refuted[b2i(s.closed)][k] = true
+	if len(s.blocked) == 0 {
+		s.clean[b2i(s.closed)][k] = true
+	}
 }
 
 func b2i(b bool) int {
@@ -267,6 +297,50 @@ func (s *solver) types(lits []literal) outcome {
 type alternative struct {
 	lits  []literal
 	apply func(st *state)
+	// What apply asks for, where that is one property with one literal: lit.n is nil
+	// otherwise.
+	prop string
+	lit  literal
+}
+
+// hopeless reports that no value of a property can meet an alternative. Most properties
+// of two versions are alike; this keeps the others from being met first.
+func (s *solver) hopeless(st *state, a alternative) bool {
+	if a.lit.n == nil {
+		return false
+	}
+	if st.forbid[a.prop] {
+		return true
+	}
+	lits, _ := st.property(a.prop)
+	return s.solve(append(lits, a.lit)).a == unsatisfiable
+}
+
+// property collects what the scopes of a state ask of a property; vague names a pattern
+// that could not be matched in time.
+func (st *state) property(name string) (lits []literal, vague string) {
+	for _, sc := range st.scopes {
+		n, named := sc.names[name]
+		if n != nil {
+			lits = append(lits, literal{n, true})
+		}
+		for _, pp := range sc.patterns {
+			ok, known := pp.re.match(name)
+			if !known {
+				vague = "pattern " + pp.re.src + " ran out of time"
+			}
+			if ok {
+				named = true
+				if pp.node != nil {
+					lits = append(lits, literal{pp.node, true})
+				}
+			}
+		}
+		if !named && vague == "" && sc.rest != nil {
+			lits = append(lits, literal{sc.rest, true})
+		}
+	}
+	return lits, vague
 }
 
 // state is a conjunction being taken apart for one type.
@@ -486,6 +560,9 @@ func (s *solver) search(st *state, depth int) outcome {
 					if !s.spend() {
 						return outcome{a: unknown, reason: s.reason}
 					}
+					if s.hopeless(base, a) {
+						continue
+					}
 					trial := base.clone()
 					trial.choices = nil
 					s.take(trial, a)
@@ -544,6 +621,9 @@ func (s *solver) search(st *state, depth int) outcome {
 	}
 	out := outcome{a: unsatisfiable}
 	for _, a := range st.choices[pick] {
+		if s.hopeless(st, a) {
+			continue
+		}
 		next := st.clone()
 		next.choices = slices.Delete(slices.Clone(st.choices), pick, pick+1)
 		next.todo = append(next.todo, a.lits...)

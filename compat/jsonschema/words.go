@@ -2,6 +2,7 @@ package jsonschema
 
 import (
 	"encoding/binary"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -36,7 +37,8 @@ const (
 
 // words solves wordProblems; it keeps the automata of the patterns it has met.
 type words struct {
-	dfas map[string]*dfa // by pattern text; nil: opaque
+	dfas  map[string]*dfa // by pattern text; nil: opaque
+	found map[string]found
 }
 
 func (w *words) dfa(p *pattern) *dfa {
@@ -88,7 +90,7 @@ func (w *words) solve(p *wordProblem) (string, answer, string) {
 			return h, satisfiable, ""
 		}
 	}
-	word, a, reason := w.product(p, pos, neg, regular)
+	word, a, reason := w.cached(p, pos, neg, regular)
 	switch a {
 	case unsatisfiable: // even without the opaque patterns
 		return "", unsatisfiable, ""
@@ -113,6 +115,39 @@ func (w *words) solve(p *wordProblem) (string, answer, string) {
 		opaque = "no string found for the formats"
 	}
 	return "", unknown, opaque
+}
+
+// found is a result of product.
+type found struct {
+	word   string
+	a      answer
+	reason string
+}
+
+// cached is product, remembered: the same names and patterns come up at every turn.
+func (w *words) cached(p *wordProblem, pos, neg []*dfa, regular []*pattern) (string, answer, string) {
+	var b []byte
+	str := func(s string) {
+		b = binary.AppendUvarint(b, uint64(len(s)))
+		b = append(b, s...)
+	}
+	b = binary.AppendVarint(binary.AppendVarint(b, int64(p.min)), int64(p.max))
+	b = binary.AppendUvarint(b, uint64(len(pos)))
+	for _, re := range regular {
+		str(re.src)
+	}
+	for _, s := range slices.Sorted(maps.Keys(p.taken)) {
+		str(s)
+	}
+	f, ok := w.found[string(b)]
+	if !ok {
+		f.word, f.a, f.reason = w.product(p, pos, neg, regular)
+		if w.found == nil {
+			w.found = map[string]found{}
+		}
+		w.found[string(b)] = f
+	}
+	return f.word, f.a, f.reason
 }
 
 // fits asks the engines themselves.
