@@ -59,6 +59,20 @@ func (r ACLRow) String() string {
 	return fmt.Sprintf("%s %s on %s for %s from %s", r.Permission, r.Operation, r.Resource(), r.Principal, r.Host)
 }
 
+// Reaches reports whether the row is about the resource of its type with this name:
+// LITERAL means the same name, PREFIXED a name that begins with it, the LITERAL * all
+// names. Kafka's StandardAuthorizer passes over the literal * for a name that itself
+// begins with a star (seen on 4.3.1).
+func (r ACLRow) Reaches(name string) bool {
+	switch {
+	case r.PatternType == kmsg.ACLResourcePatternTypePrefixed:
+		return strings.HasPrefix(name, r.ResourceName)
+	case r.ResourceName == AnyName:
+		return name == AnyName || !strings.HasPrefix(name, AnyName)
+	}
+	return r.ResourceName == name
+}
+
 // Resource is the row's resource in words.
 func (r ACLRow) Resource() string {
 	s := ResourceWord(r.ResourceType)

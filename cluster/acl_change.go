@@ -181,10 +181,9 @@ func (p ACLPattern) selects(r ACLRow) bool {
 	if p.Name == "" {
 		return true
 	}
-	prefixed := r.PatternType == kmsg.ACLResourcePatternTypePrefixed
 	switch p.Pattern {
 	case kmsg.ACLResourcePatternTypeMatch:
-		return prefixed && strings.HasPrefix(p.Name, r.ResourceName) || !prefixed && (r.ResourceName == p.Name || r.ResourceName == AnyName)
+		return r.Reaches(p.Name)
 	case kmsg.ACLResourcePatternTypeAny:
 		return r.ResourceName == p.Name
 	default:

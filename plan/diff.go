@@ -468,6 +468,7 @@ func (df *differ) acls() {
 			denies = append(denies, r)
 		}
 	}
+	shadows := cluster.NewACLSet(denies, cluster.ACLAssumptions{})
 	wanted := make(map[cluster.ACLRow]bool, len(df.d.ACLs))
 	for i := range df.d.ACLs {
 		want := &df.d.ACLs[i]
@@ -485,7 +486,7 @@ func (df *differ) acls() {
 			}
 			df.add(step)
 		}
-		df.shadowed(want, denies)
+		df.shadowed(want, shadows)
 	}
 	for _, r := range df.a.ACLs {
 		df.undeclaredACL(r, wanted)
@@ -493,26 +494,20 @@ func (df *differ) acls() {
 }
 
 // shadowed notes a right that a DENY row makes worth nothing.
-func (df *differ) shadowed(want *DesiredACL, denies []cluster.ACLRow) {
-	for _, deny := range denies {
-		if deny.ResourceType != want.Row.ResourceType || deny.Operation != want.Row.Operation && deny.Operation != kmsg.ACLOperationAll ||
-			deny.Principal != want.Row.Principal && deny.Principal != cluster.EveryUser || !reaches(deny, want.Row.ResourceName) {
-			continue
-		}
-		df.p.Notes = append(df.p.Notes, finding.Finding{
-			Rule: RuleShadowed, Severity: finding.Warning, Subject: finding.Subject{Kind: "acl", Name: want.Row.String()},
-			Message:  fmt.Sprintf("%s is declared and gives nothing: %s wins", want.Row, deny),
-			Position: want.At, Owner: want.Owner,
-		})
+func (df *differ) shadowed(want *DesiredACL, denies *cluster.ACLSet) {
+	deny, ok := denies.DeniedBy(want.Row)
+	if !ok {
 		return
 	}
-}
-
-func reaches(r cluster.ACLRow, name string) bool {
-	if r.PatternType == kmsg.ACLResourcePatternTypePrefixed {
-		return strings.HasPrefix(name, r.ResourceName)
+	from := ""
+	if deny.Host != cluster.AnyHost {
+		from = " from " + deny.Host
 	}
-	return r.ResourceName == name || r.ResourceName == cluster.AnyName
+	df.p.Notes = append(df.p.Notes, finding.Finding{
+		Rule: RuleShadowed, Severity: finding.Warning, Subject: finding.Subject{Kind: "acl", Name: want.Row.String()},
+		Message:  fmt.Sprintf("%s is declared and gives nothing%s: %s wins", want.Row, from, deny),
+		Position: want.At, Owner: want.Owner,
+	})
 }
 
 // undeclaredACL looks at a live row that no role asks for. Only literal ALLOW rows on
@@ -562,7 +557,7 @@ func (df *differ) ownerReached(r cluster.ACLRow) (string, bool) {
 	if r.ResourceName != cluster.AnyName {
 		i, _ = slices.BinarySearchFunc(names, r.ResourceName, func(t DesiredTopic, s string) int { return cmp.Compare(t.Name, s) })
 	}
-	if i < len(names) && reaches(r, names[i].Name) {
+	if i < len(names) && r.Reaches(names[i].Name) {
 		return names[i].Owner, true
 	}
 	return "", false
