@@ -289,7 +289,7 @@ func (w *aclWrite) confirm(ctx context.Context, d *Deps, what string) error {
 }
 
 func (w *aclWrite) perform(ctx context.Context, d *Deps) error {
-	log, err := d.auditLog(w.conn)
+	log, err := d.auditLog(ctx, w.conn)
 	if err != nil {
 		return err
 	}

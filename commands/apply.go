@@ -180,7 +180,7 @@ func (o *applyOptions) permit(ctx context.Context, d *Deps, conn *cluster.Conn, 
 }
 
 func (o *applyOptions) execute(ctx context.Context, d *Deps, conn *cluster.Conn, p *plan.Plan) error {
-	log, err := d.auditLog(conn)
+	log, err := d.auditLog(ctx, conn)
 	if err != nil {
 		return err
 	}

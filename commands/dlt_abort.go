@@ -59,8 +59,13 @@ func newDLTAbort(d *Deps) *cobra.Command {
 			if err := d.confirm(ctx, &confirm, "end job "+args[0]); err != nil {
 				return err
 			}
-			state, err = conn.Abort(ctx, args[0], newID("s-", d.Now()), d.operator())
+			log, err := d.auditLog(ctx, base)
 			if err != nil {
+				return err
+			}
+			before := state.WasState
+			state, err = conn.Abort(ctx, args[0], newID("s-", d.Now()), d.operator())
+			if err = errors.Join(err, log.Record(ctx, "abort replay", args[0], before, "aborted", err)); err != nil {
 				return dltFailure("abort", args[0], err)
 			}
 			return d.Out.Emit(format, "dlt_abort", state, term.View{Text: func(p *term.Page) {

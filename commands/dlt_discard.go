@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 
@@ -95,10 +96,16 @@ func runDLTDiscard(ctx context.Context, d *Deps, topic string, o *dltDiscardOpti
 	if err := d.confirm(ctx, &o.confirm, "discard dead letters of "+topic); err != nil {
 		return err
 	}
+	log, err := d.auditLog(ctx, base)
+	if err != nil {
+		return err
+	}
 	if err := conn.EnsureJournal(ctx); err != nil {
 		return dltFailure("discard", topic, err)
 	}
-	if _, err := conn.Discard(ctx, res.Job, newID("s-", d.Now()), d.operator(), topic, id, o.reason, offsets); err != nil {
+	_, err = conn.Discard(ctx, res.Job, newID("s-", d.Now()), d.operator(), topic, id, o.reason, offsets)
+	after := map[string]any{"job": res.Job, "reason": o.reason, "records": n}
+	if err = errors.Join(err, log.Record(ctx, "discard dead letters", topic, nil, after, err)); err != nil {
 		return dltFailure("discard", topic, err)
 	}
 	return d.Out.Emit(o.format, "dlt_discard", res, view(true))

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"errors"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -51,7 +52,14 @@ func newDLTImport(d *Deps) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			log, err := d.auditLog(ctx, base)
+			if err != nil {
+				return err
+			}
 			res, err := conn.Import(ctx, f, args[0], to)
+			if res != nil { // some records may be written even when it failed
+				err = errors.Join(err, log.Record(ctx, "import records", to, nil, map[string]any{"file": args[0], "records": res.Records, "remapped": res.Remapped}, err))
+			}
 			if err != nil {
 				return dltFailure("import", to, err)
 			}

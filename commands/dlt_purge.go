@@ -81,6 +81,10 @@ func runDLTPurge(ctx context.Context, d *Deps, topic string, o *dltPurgeOptions)
 		}
 		return err
 	}
+	log, err := d.auditLog(ctx, base)
+	if err != nil {
+		return err
+	}
 	f, err := createPrivate(o.archive)
 	if err != nil {
 		return err
@@ -90,8 +94,13 @@ func runDLTPurge(ctx context.Context, d *Deps, topic string, o *dltPurgeOptions)
 	if err != nil {
 		return d.gated(o.format, dltFailure("archive", topic, err))
 	}
-	if err := conn.Purge(ctx, plan); err != nil {
-		return d.gated(o.format, dltFailure("purge", topic, err))
+	err = conn.Purge(ctx, plan)
+	unrecorded := log.Record(ctx, "purge dead letters", topic, plan.Ranges, map[string]any{"removed": plan.Records, "archive": plan.Archive}, err)
+	if err != nil {
+		return d.gated(o.format, dltFailure("purge", topic, errors.Join(err, unrecorded)))
+	}
+	if unrecorded != nil {
+		return unrecorded
 	}
 	return d.Out.Emit(o.format, "dlt_purge", plan, view)
 }

@@ -178,11 +178,19 @@ func runDLTReplay(ctx context.Context, d *Deps, o *dltReplayOptions) error {
 	if plan.Journal == "local" {
 		d.Log.Warn("the journal is local: what is unresolved is then known on this machine only", "folder", localDir)
 	}
+	log, err := d.auditLog(ctx, base)
+	if err != nil {
+		return err
+	}
 	rep, err := conn.Replay(ctx, dec, plan, dlt.ReplayOptions{
 		Rate: o.rate, Canary: o.canary, Settle: o.settleFor, Breaker: !o.noBreaker, LagGroup: o.lagGroup, MaxLag: o.maxLag,
 		Deadline: o.deadlineIn, Session: newID("s-", d.Now()), Operator: d.operator(), Resume: o.job != "", LocalDir: localDir,
 	})
 	progress.Done()
+	if rep != nil {
+		after := map[string]any{"job": rep.Job, "state": rep.State, "produced_now": rep.ProducedNow, "remaining": rep.Remaining}
+		err = errors.Join(err, log.Record(ctx, "replay dead letters", plan.Topic, nil, after, err))
+	}
 	_, gate := errors.AsType[*dlt.GateError](err)
 	if err != nil && !gate && !errors.Is(err, context.Canceled) {
 		err = dltFailure("replay", plan.Topic, err)

@@ -89,7 +89,7 @@ func runGroupDelete(ctx context.Context, d *Deps, o *groupDeleteOptions) error {
 		}
 		return err
 	}
-	log, err := d.auditLog(conn)
+	log, err := d.auditLog(ctx, conn)
 	if err != nil {
 		return err
 	}

@@ -85,7 +85,7 @@ func runGroupRemoveMember(ctx context.Context, d *Deps, o *groupRemoveOptions) e
 		}
 		return err
 	}
-	log, err := d.auditLog(conn)
+	log, err := d.auditLog(ctx, conn)
 	if err != nil {
 		return err
 	}

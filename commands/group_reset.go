@@ -194,7 +194,7 @@ func runGroupReset(ctx context.Context, d *Deps, o *groupResetOptions) error {
 		}
 		return err
 	}
-	log, err := d.auditLog(conn)
+	log, err := d.auditLog(ctx, conn)
 	if err != nil {
 		return err
 	}

@@ -187,7 +187,7 @@ func runTopicAlter(ctx context.Context, d *Deps, o *topicAlterOptions) error {
 }
 
 func doAlter(ctx context.Context, d *Deps, conn *cluster.Conn, o *topicAlterOptions, r *topicAlterReport) error {
-	log, err := d.auditLog(conn)
+	log, err := d.auditLog(ctx, conn)
 	if err != nil {
 		return err
 	}

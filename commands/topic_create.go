@@ -234,7 +234,7 @@ func firstOfMany(refusals []error) error {
 }
 
 func createAll(ctx context.Context, d *Deps, conn *cluster.Conn, specs []cluster.TopicSpec, r *topicCreateReport) error {
-	log, err := d.auditLog(conn)
+	log, err := d.auditLog(ctx, conn)
 	if err != nil {
 		return err
 	}

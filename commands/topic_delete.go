@@ -144,7 +144,7 @@ func planDelete(ctx context.Context, d *Deps, conn *cluster.Conn, topics []clust
 }
 
 func doDelete(ctx context.Context, d *Deps, conn *cluster.Conn, o *topicDeleteOptions, topics []cluster.Topic, r *topicDeleteReport) error {
-	log, err := d.auditLog(conn)
+	log, err := d.auditLog(ctx, conn)
 	if err != nil {
 		return err
 	}

@@ -199,7 +199,7 @@ func planPurge(ctx context.Context, conn *cluster.Conn, o *topicPurgeOptions, ta
 }
 
 func doPurge(ctx context.Context, d *Deps, conn *cluster.Conn, o *topicPurgeOptions, r *topicPurgeReport) error {
-	log, err := d.auditLog(conn)
+	log, err := d.auditLog(ctx, conn)
 	if err != nil {
 		return err
 	}

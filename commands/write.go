@@ -66,8 +66,9 @@ func (d *Deps) confirm(ctx context.Context, c *confirmation, question string, se
 	return nil
 }
 
-// auditLog opens the record of what this run changes on a cluster.
-func (d *Deps) auditLog(conn *cluster.Conn) (*audit.Log, error) {
+// auditLog opens the record of what this run changes on a cluster, and fails before
+// anything is changed where it cannot be kept.
+func (d *Deps) auditLog(ctx context.Context, conn *cluster.Conn) (*audit.Log, error) {
 	cfg, err := d.Config()
 	if err != nil {
 		return nil, err
@@ -84,14 +85,18 @@ func (d *Deps) auditLog(conn *cluster.Conn) (*audit.Log, error) {
 	if profile == "" {
 		profile = conn.Profile.Source
 	}
-	return &audit.Log{
+	log := &audit.Log{
 		Path: path, Topic: cfg.Project.Audit.Topic, Now: d.Now,
 		Client: func(context.Context) (*kgo.Client, error) { return conn.Client, nil },
 		Base: audit.Entry{
 			Who: firstOf(cfg.Env().Getenv("USER"), cfg.Env().Getenv("USERNAME")), Host: host,
 			Command: "weir " + strings.Join(d.Args, " "), Profile: profile, ClusterID: conn.ClusterID,
 		},
-	}, nil
+	}
+	if err := log.Ready(ctx); err != nil {
+		return nil, failed(path, "see audit.file and audit.topic in weir.yaml", "%w; nothing was changed", err)
+	}
+	return log, nil
 }
 
 // showThenConfirm shows a plan and asks for agreement. People see the plan before the

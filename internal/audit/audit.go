@@ -18,6 +18,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -52,6 +53,36 @@ type Log struct {
 	mu sync.Mutex
 }
 
+// sendTime bounds the entry that goes to the topic; the change is made by then, so
+// the end of the run's own context does not count.
+const sendTime = 15 * time.Second
+
+// Ready opens the file as Record will and looks for the topic, so that a log that
+// cannot be kept is known before anything is changed.
+func (l *Log) Ready(ctx context.Context) error {
+	f, err := l.open()
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		return fmt.Errorf("open audit log: %w", err)
+	}
+	if l.Topic == "" || l.Client == nil {
+		return nil
+	}
+	cl, err := l.Client(ctx)
+	if err == nil {
+		var found kadm.TopicDetails
+		if found, err = kadm.NewClient(cl).ListTopics(ctx, l.Topic); err == nil {
+			err = found.Error()
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("open audit log: topic %s: %w", l.Topic, err)
+	}
+	return nil
+}
+
 // Record writes one entry to the file, and to the topic if there is one.
 func (l *Log) Record(ctx context.Context, act, subject string, before, after any, failure error) error {
 	e := l.Base
@@ -74,11 +105,15 @@ func (l *Log) Record(ctx context.Context, act, subject string, before, after any
 	return l.produce(ctx, e, b)
 }
 
-func (l *Log) appendLine(b []byte) error {
+func (l *Log) open() (*os.File, error) {
 	if err := os.MkdirAll(filepath.Dir(l.Path), 0o700); err != nil {
-		return err
+		return nil, err
 	}
-	f, err := os.OpenFile(l.Path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	return os.OpenFile(l.Path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+}
+
+func (l *Log) appendLine(b []byte) error {
+	f, err := l.open()
 	if err != nil {
 		return err
 	}
@@ -92,6 +127,8 @@ func (l *Log) appendLine(b []byte) error {
 
 // produce sends the entry in CloudEvents 1.0 binary mode (Kafka protocol binding).
 func (l *Log) produce(ctx context.Context, e Entry, b []byte) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTime)
+	defer cancel()
 	cl, err := l.Client(ctx)
 	if err != nil {
 		return fmt.Errorf("write audit entry to topic %s: %w", l.Topic, err)
