@@ -434,6 +434,9 @@ func (s *ACLSet) targets(a asker) []aclTarget {
 	seen := map[aclTarget]bool{}
 	for _, t := range aclTypes() {
 		seen[aclTarget{typ: t, name: ClusterName, rest: t != kmsg.ACLResourceTypeCluster}] = true
+		if x := s.types[t]; s.assume.AllowEveryone && x != nil && len(x.all) > 0 && t != kmsg.ACLResourceTypeTopic {
+			seen[aclTarget{typ: t, name: AnyName, prefix: true}] = true // open, for * does not reach them
+		}
 	}
 	seen[aclTarget{typ: kmsg.ACLResourceTypeUser, name: a.principal}] = true
 	for _, r := range s.rows {

@@ -331,7 +331,7 @@ func (m *matrix) ask(o observation) (bool, error) {
 		return false, err
 	}
 	for _, c := range codes {
-		if err := kerr.ErrorForCode(c); err != nil && strings.HasSuffix(err.(*kerr.Error).Message, "AUTHORIZATION_FAILED") {
+		if e := kerr.TypedErrorForCode(c); e != nil && strings.HasSuffix(e.Message, "AUTHORIZATION_FAILED") {
 			return false, nil
 		}
 	}

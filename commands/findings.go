@@ -56,7 +56,8 @@ func viewFinding(p *term.Page, f finding.Finding) {
 	if where == "" {
 		where = joinWords(f.Subject.Kind, f.Subject.Name)
 	}
-	p.Line("%s: %s %s %s", where, term.In(style, word+":"), f.Message, term.In(term.Faint, "("+f.Rule+")"))
+	p.Printf("%s: %s", where, term.In(style, word+":"))
+	p.Words(4, f.Message, term.In(term.Faint, "("+f.Rule+")"))
 	for _, d := range f.Details {
 		p.Line("    %-9s %s", d.Label, d.Text)
 	}

@@ -1,10 +1,12 @@
 package commands
 
 import (
-	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/weirhq/weir/cluster"
 	"github.com/weirhq/weir/internal/term"
@@ -31,7 +33,8 @@ func viewPlan(pg *term.Page, p *plan.Plan, saved string, verbose bool) {
 		guard = ", protected"
 	}
 	pg.Line("Plan for cluster %s (%s%s)", p.ClusterID, p.Profile, guard)
-	pg.Line("catalog %s%s%s", plural(p.Catalog.Documents, "document"), atCommit(p.Catalog.Commit), scopeText(p.Options.Scope))
+	pg.Printf("catalog %s%s", plural(p.Catalog.Documents, "document"), atCommit(p.Catalog.Commit))
+	pg.Rest(len("catalog "), scopeText(p.Options.Scope))
 	owner := "\x00"
 	for i := range p.Steps {
 		s := &p.Steps[i]
@@ -62,10 +65,13 @@ func scopeText(s plan.Scope) string {
 	if len(s.Prefixes) == 0 {
 		return ""
 	}
-	return "   scope " + strings.Join(s.Prefixes, "*, ") + "*"
+	return "scope " + strings.Join(s.Prefixes, "*, ") + "*"
 }
 
 var stepMarks = map[plan.Op]string{plan.Create: "add", plan.Modify: "change", plan.Delete: "delete", plan.Keep: "keep", plan.Blocked: "fail"}
+
+// behind is where the name of a step's topic begins, and what is said about it.
+const behind = len("  + topic  ")
 
 func viewStep(pg *term.Page, s *plan.Step, verbose bool) {
 	mark := pg.Mark(stepMarks[s.Op])
@@ -73,53 +79,56 @@ func viewStep(pg *term.Page, s *plan.Step, verbose bool) {
 		viewACLStep(pg, s, mark)
 		return
 	}
+	pg.Printf("  %s topic  %s", mark, s.Name)
 	switch s.Op {
 	case plan.Create:
-		pg.Line("  %s topic  %s   %s", mark, s.Name, newShape(s))
+		pg.Rest(behind+2, newShape(s))
 	case plan.Delete:
-		pg.Line("  %s topic  %s   %s", mark, s.Name, doomed(pg, s))
-	case plan.Modify:
-		pg.Line("  %s topic  %s", mark, s.Name)
+		pg.Rest(behind+2, doomed(pg, s))
 	case plan.Keep, plan.Blocked:
-		pg.Line("  %s topic  %s   %s", mark, s.Name, s.Reason)
+		pg.Rest(behind+2, s.Reason)
+	case plan.Modify:
+		pg.Rest(behind)
 	}
 	if s.Op == plan.Blocked && len(s.Changes) > 0 && !verbose {
 		return
 	}
-	w := 0
-	for _, c := range s.Changes {
-		w = max(w, len(c.Name))
-	}
-	for _, c := range s.Changes {
-		line := fmt.Sprintf("%-*s  %s -> %s", w, c.Name, human(c.Name, c.Before), human(c.Name, c.After))
-		switch {
-		case c.DestroysData:
-			pg.Line("             %s   %s %s", line, term.In(term.Bad, "!"), c.Effect)
-		case c.Effect != "":
-			pg.Line("             %s   %s", line, c.Effect)
-		default:
-			pg.Line("             %s", line)
-		}
-	}
+	viewChanges(pg, s.Changes)
 	if s.Op == plan.Modify && s.Unchanged > 0 {
-		pg.Line("             %s", term.In(term.Faint, "("+plural(s.Unchanged, "setting")+" unchanged)"))
+		pg.Rest(behind+2, term.In(term.Faint, "("+plural(s.Unchanged, "setting")+" unchanged)"))
 	}
 	if s.NotJudged != "" {
-		pg.Line("             %s", term.In(term.Faint, "not judged by the broker: "+s.NotJudged))
+		pg.Rest(behind+2, term.In(term.Faint, "not judged by the broker: "+s.NotJudged))
+	}
+}
+
+func viewChanges(pg *term.Page, changes []plan.Change) {
+	w := 0
+	for _, c := range changes {
+		w = max(w, len(c.Name))
+	}
+	for _, c := range changes {
+		pg.Printf("%*s%-*s  %s -> %s", behind+2, "", w, c.Name, human(c.Name, c.Before), human(c.Name, c.After))
+		effect := term.In(term.Plain, c.Effect)
+		if c.DestroysData {
+			effect = term.In(term.Bad, "! "+c.Effect)
+		}
+		pg.Rest(behind+4, effect)
 	}
 }
 
 func viewACLStep(pg *term.Page, s *plan.Step, mark term.Text) {
 	if s.ACL == nil {
-		pg.Line("  %s acl    %s   %s", mark, s.Name, s.Reason)
+		pg.Printf("  %s acl    %s", mark, s.Name)
+		pg.Rest(behind+2, s.Reason)
 		return
 	}
-	pattern := ""
-	if s.ACL.PatternType.String() != "LITERAL" {
-		pattern = " (" + strings.ToLower(s.ACL.PatternType.String()) + ")"
+	r, pattern := s.ACL, ""
+	if r.PatternType == kmsg.ACLResourcePatternTypePrefixed {
+		pattern = " (prefixed)"
 	}
-	pg.Line("  %s acl    %-18s %-6s %s %s%s   %s", mark, s.ACL.Principal, s.ACL.Operation.String(), cluster.ResourceWord(s.ACL.ResourceType), s.ACL.ResourceName, pattern,
-		term.In(term.Faint, firstOf(s.Reason, s.Why)))
+	pg.Printf("  %s acl    %-18s %-5s", mark, r.Principal, r.Operation.String())
+	pg.Rest(behind+2, cluster.ResourceWord(r.ResourceType)+" "+r.ResourceName+pattern, term.In(term.Faint, firstOf(s.Reason, s.Why)))
 }
 
 func newShape(s *plan.Step) string {
@@ -159,7 +168,7 @@ func human(key string, v *string) string {
 	if strings.HasSuffix(key, ".ms") {
 		if n, err := strconv.ParseInt(*v, 10, 64); err == nil {
 			switch {
-			case n == -1:
+			case n == -1, n == math.MaxInt64:
 				return "unlimited"
 			case n >= 1000:
 				return plan.Milliseconds(n)
@@ -186,17 +195,14 @@ func viewPlanDrift(pg *term.Page, p *plan.Plan) {
 			pg.Line("  %s", term.In(term.Bold, "different, and not changed by this plan"))
 			head = true
 		}
-		line := x.Key
+		what := x.Key
 		if x.Kind == "replication-factor" {
-			line = "replication factor"
+			what = "replication factor"
 		}
-		line += " " + arrow(x)
-		if x.Note != "" {
-			line += "   " + x.Note
-		}
-		pg.Line("    topic  %s   %s", x.Name, line)
-		if x.Reassignment != "" {
-			pg.Line("           %s", x.Reassignment)
+		pg.Printf("    topic  %s", x.Name)
+		pg.Rest(behind+2, joinWords(what, arrow(x)), x.Note)
+		if x.Reassignment != "" { // to be copied: never broken
+			pg.Line("%*s%s", behind, "", x.Reassignment)
 		}
 	}
 	if topics+acls > 0 {

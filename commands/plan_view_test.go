@@ -3,10 +3,12 @@ package commands
 import (
 	"flag"
 	"fmt"
+	"math/bits"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -26,6 +28,12 @@ func goldenRow(op kmsg.ACLOperation, pattern kmsg.ACLResourcePatternType) *clust
 	}
 }
 
+func goldenResource(typ kmsg.ACLResourceType, op kmsg.ACLOperation, pattern kmsg.ACLResourcePatternType, name string) *cluster.ACLRow {
+	r := goldenRow(op, pattern)
+	r.ResourceType, r.ResourceName = typ, name
+	return r
+}
+
 // goldenSteps has one step of every kind, by the name of its golden file.
 func goldenSteps() map[string]plan.Step {
 	const owner, name = "team-orders", "orders.order.v1"
@@ -41,13 +49,28 @@ func goldenSteps() map[string]plan.Step {
 		"topic-change-data-loss": {Op: plan.Modify, Kind: plan.TopicKind, Name: name, Owner: owner, JudgedBy: plan.ByBroker, Needs: []string{"--allow-data-loss"}, Changes: []plan.Change{
 			{Name: "retention.ms", Op: "set", Before: new("1209600000"), After: new("604800000"), Effect: "records older than 7d are deleted", DestroysData: true},
 		}},
-		"topic-delete":         {Op: plan.Delete, Kind: plan.TopicKind, Name: name, Owner: owner, Records: new(int64(1234567)), Groups: []string{"billing", "notifications"}, Needs: []string{"--confirm " + name, "--allow-data-loss"}},
-		"topic-delete-unknown": {Op: plan.Delete, Kind: plan.TopicKind, Name: name, Owner: owner},
-		"topic-keep":           {Op: plan.Keep, Kind: plan.TopicKind, Name: name, Owner: owner, Reason: "retired: left as it is (--prune=topic deletes it)"},
-		"topic-blocked":        {Op: plan.Blocked, Kind: plan.TopicKind, Name: name, Owner: owner, Reason: "partitions 3 -> 2: Kafka cannot reduce partitions"},
-		"acl-add":              {Op: plan.Create, Kind: plan.ACLKind, Name: name, Owner: owner, ACL: goldenRow(kmsg.ACLOperationRead, literal), Why: "receive charge"},
-		"acl-delete":           {Op: plan.Delete, Kind: plan.ACLKind, Name: name, Owner: "", ACL: goldenRow(kmsg.ACLOperationWrite, prefixed), Reason: "no declared role asks for it"},
-		"acl-blocked":          {Op: plan.Blocked, Kind: plan.ACLKind, Name: "all declared rights", Reason: "the access control lists cannot be read: not authorised to DESCRIBE on Cluster"},
+		"topic-change-policy": {Op: plan.Modify, Kind: plan.TopicKind, Name: name, Owner: owner, JudgedBy: plan.ByBroker, Needs: []string{"--allow-data-loss"}, Changes: []plan.Change{
+			{Name: "cleanup.policy", Op: "set", Before: new("delete"), After: new("compact"), Effect: "only the last value of each key is kept, and records without a key are refused", DestroysData: true},
+			{Name: "retention.bytes", Op: "unset", Before: new("1073741824"), Effect: "falls back to the cluster's default, which may keep less", DestroysData: true},
+		}},
+		"topic-change-long": {Op: plan.Modify, Kind: plan.TopicKind, Name: "com.example.international.commerce.orders.order-has-been-placed.v1", Owner: owner, JudgedBy: plan.ByBroker, Changes: []plan.Change{
+			{Name: "message.timestamp.after.max.ms", Op: "set", Before: new("9223372036854775807"), After: new("3600000")},
+			{Name: "min.insync.replicas", Op: "set", Before: new("1"), After: new("3"), Effect: "acks=all writes stop: a partition has fewer replicas in sync"},
+		}},
+		"topic-blocked-repartition": {Op: plan.Blocked, Kind: plan.TopicKind, Name: name, Owner: owner, Reason: "66 % of the keys move to another partition: needs --allow-repartition", Changes: []plan.Change{
+			{Name: "partitions", Op: "grow", Before: new("4"), After: new("6"), Effect: "66 % of the keys move to another partition"},
+		}},
+		"topic-blocked-policy":     {Op: plan.Blocked, Kind: plan.TopicKind, Name: name, Owner: owner, JudgedBy: plan.ByBroker, Reason: "the broker refuses: POLICY_VIOLATION: topics of this cluster keep records for 30 days at most"},
+		"topic-released":           {Op: plan.Keep, Kind: plan.TopicKind, Name: name, Owner: owner, Reason: "released: x-managed is false, left as it is"},
+		"acl-add-group":            {Op: plan.Create, Kind: plan.ACLKind, Name: "User:billing", Owner: owner, ACL: goldenResource(kmsg.ACLResourceTypeGroup, kmsg.ACLOperationRead, literal, "billing"), Why: "receive by Billing"},
+		"acl-add-transactional-id": {Op: plan.Create, Kind: plan.ACLKind, Name: "User:billing", Owner: owner, ACL: goldenResource(kmsg.ACLResourceTypeTransactionalId, kmsg.ACLOperationWrite, prefixed, "weir-replay-"), Why: "replay of orders.order.v1.billing.dlt"},
+		"topic-delete":             {Op: plan.Delete, Kind: plan.TopicKind, Name: name, Owner: owner, Records: new(int64(1234567)), Groups: []string{"billing", "notifications"}, Needs: []string{"--confirm " + name, "--allow-data-loss"}},
+		"topic-delete-unknown":     {Op: plan.Delete, Kind: plan.TopicKind, Name: name, Owner: owner},
+		"topic-keep":               {Op: plan.Keep, Kind: plan.TopicKind, Name: name, Owner: owner, Reason: "retired: left as it is (--prune=topic deletes it)"},
+		"topic-blocked":            {Op: plan.Blocked, Kind: plan.TopicKind, Name: name, Owner: owner, Reason: "partitions 3 -> 2: Kafka cannot reduce partitions"},
+		"acl-add":                  {Op: plan.Create, Kind: plan.ACLKind, Name: name, Owner: owner, ACL: goldenRow(kmsg.ACLOperationRead, literal), Why: "receive charge"},
+		"acl-delete":               {Op: plan.Delete, Kind: plan.ACLKind, Name: name, Owner: "", ACL: goldenRow(kmsg.ACLOperationWrite, prefixed), Reason: "no declared role asks for it"},
+		"acl-blocked":              {Op: plan.Blocked, Kind: plan.ACLKind, Name: "all declared rights", Reason: "the access control lists cannot be read: not authorised to DESCRIBE on Cluster"},
 	}
 }
 
@@ -67,6 +90,7 @@ func goldenPlans() map[string]*plan.Plan {
 		{Kind: "acl", Name: "orders.order.v1", Note: "nobody declared it"},
 		{Kind: "config", Name: "orders.order.v1", Owner: "team-orders", Key: "segment.bytes", Live: new("1048576"), Note: "set on the cluster, not declared"},
 		{Kind: "replication-factor", Name: "orders.order.v1", Owner: "team-orders", Live: new("2"), Wanted: new("3"), Reassignment: `{"version":1,"partitions":[{"topic":"orders.order.v1","partition":0,"replicas":[1,2,3]}]}`},
+		{Kind: "throttle", Name: "orders.order.v1", Owner: "team-orders", Key: "leader.replication.throttled.replicas", Live: new("0:1,0:2"), Note: "left over from a reassignment", Info: true},
 		{Kind: "topic", Name: "orders.tmp", Note: "on the cluster, not in the catalog"},
 	}
 	drift.Notes = []finding.Finding{{Rule: plan.RuleNoPrincipal, Severity: finding.Warning, Position: finding.Position{File: "billing.yaml", Line: 12, Column: 3}, Message: "consumer billing of orders.order.v1 declares no principal: its rights are missing", Hint: "declare x-principal in the operation's Kafka binding"}}
@@ -86,6 +110,11 @@ func TestPlanGoldens(t *testing.T) {
 		for _, width := range []int{80, 120} {
 			file := filepath.Join("testdata", "plan", fmt.Sprintf("%s.%d.txt", name, width))
 			got := drawPlan(p, width, false)
+			for line := range strings.Lines(got) {
+				if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > width && !strings.Contains(line, `{"version":1`) {
+					t.Errorf("%s: %d columns: %s", file, n, line)
+				}
+			}
 			if *updateGoldens {
 				if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
 					t.Fatal(err)
@@ -102,13 +131,17 @@ func TestPlanGoldens(t *testing.T) {
 	}
 }
 
-// A plan is drawn as empty if, and only if, it has no steps: every subset of the kinds.
+// A plan is drawn as empty if, and only if, it has no steps: every subset of at most
+// three kinds, and all of them.
 func TestDrawnIffSteps(t *testing.T) {
 	var kinds []plan.Step
 	for _, s := range goldenSteps() {
 		kinds = append(kinds, s)
 	}
 	for set := range 1 << len(kinds) {
+		if n := bits.OnesCount(uint(set)); n > 3 && n < len(kinds) {
+			continue
+		}
 		var steps []plan.Step
 		for i := range kinds {
 			if set&(1<<i) != 0 {

@@ -105,6 +105,76 @@ func (p *Page) Line(format string, args ...any) {
 	p.buf.WriteByte('\n')
 }
 
+// Rest ends a line that Printf began. Its parts follow as long as they fit the page,
+// three columns apart; one that does not fit starts a line of its own behind indent
+// columns and is broken between words. Words are never cut, so that names can be
+// copied, and a page without a width has no line breaks at all.
+func (p *Page) Rest(indent int, parts ...any) { p.rest(indent, 3, parts) }
+
+// Words is Rest with parts one column apart, as in a sentence.
+func (p *Page) Words(indent int, parts ...any) { p.rest(indent, 1, parts) }
+
+func (p *Page) rest(indent, gap int, parts []any) {
+	for _, part := range parts {
+		t, ok := part.(Text)
+		if !ok {
+			t = In(Plain, fmt.Sprint(part))
+		}
+		t.S = strings.TrimSpace(t.String())
+		if t.S != "" {
+			p.part(indent, gap, t)
+		}
+	}
+	p.buf.WriteByte('\n')
+}
+
+func (p *Page) part(indent, gap int, t Text) {
+	at, before := p.column(), strings.Repeat(" ", gap)
+	fresh := "\n" + strings.Repeat(" ", indent)
+	switch {
+	case at == 0:
+		at, before = indent, fresh[1:]
+	case p.Width > 0 && gap > 1 && at > indent && at+gap+width(t.S) > p.Width:
+		at, before = indent, fresh
+	default:
+		at += gap
+	}
+	for {
+		line, rest := p.fill(t.S, at, indent)
+		if line != "" {
+			p.buf.WriteString(before + t.Style.apply(line))
+		}
+		if rest == "" {
+			return
+		}
+		at, before, t.S = indent, fresh, rest
+	}
+}
+
+// fill takes the words of s that fit a line that begins at a column. On a line of its
+// own there is always one.
+func (p *Page) fill(s string, at, indent int) (line, rest string) {
+	words := strings.Fields(s)
+	if p.Width == 0 {
+		return strings.Join(words, " "), ""
+	}
+	n := 0
+	for i := range words {
+		next := strings.Join(words[:i+1], " ")
+		if at+width(next) > p.Width && (n > 0 || at > indent) {
+			break
+		}
+		line, n = next, i+1
+	}
+	return line, strings.Join(words[n:], " ")
+}
+
+// column is where the current line ends.
+func (p *Page) column() int {
+	b := p.buf.Bytes()
+	return width(string(b[bytes.LastIndexByte(b, '\n')+1:]))
+}
+
 // Block writes text of several lines, each behind indent.
 func (p *Page) Block(indent, text string) {
 	for line := range strings.SplitSeq(safetext.NeutraliseLines(strings.TrimRight(text, "\n")), "\n") {

@@ -193,3 +193,38 @@ func TestPaintKeepsToTheScreen(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// A line is broken between parts first, then between words, and never within a word;
+// without a width it is not broken at all.
+func TestRest(t *testing.T) {
+	draw := func(width int, write func(*Page)) string {
+		p := NewPage(width, true)
+		write(p)
+		return p.Plain()
+	}
+	step := func(p *Page) {
+		p.Printf("  + topic  orders.order.v1")
+		p.Rest(11, "12 partitions, rf 3", "", In(Faint, "for billing and its dead letters"))
+	}
+	sentence := func(p *Page) {
+		p.Printf("a.yaml:1:1: warning:")
+		p.Words(4, "the topic has no owner", In(Faint, "(owner/missing)"))
+	}
+	for _, tt := range []struct {
+		width int
+		write func(*Page)
+		want  string
+	}{
+		{0, step, "  + topic  orders.order.v1   12 partitions, rf 3   for billing and its dead letters\n"},
+		{84, step, "  + topic  orders.order.v1   12 partitions, rf 3   for billing and its dead letters\n"},
+		{60, step, "  + topic  orders.order.v1   12 partitions, rf 3\n           for billing and its dead letters\n"},
+		{30, step, "  + topic  orders.order.v1\n           12 partitions, rf 3\n           for billing and its\n           dead letters\n"},
+		{8, step, "  + topic  orders.order.v1\n           12\n           partitions,\n           rf\n           3\n           for\n           billing\n           and\n           its\n           dead\n           letters\n"},
+		{0, sentence, "a.yaml:1:1: warning: the topic has no owner (owner/missing)\n"},
+		{40, sentence, "a.yaml:1:1: warning: the topic has no\n    owner (owner/missing)\n"},
+	} {
+		if got := draw(tt.width, tt.write); got != tt.want {
+			t.Errorf("width %d:\n%s\nwant\n%s", tt.width, got, tt.want)
+		}
+	}
+}
