@@ -414,8 +414,8 @@ type ACLGrant struct {
 
 // WhatCan answers what a principal may do from an address, on one resource or, with
 // nil, on everything: one line for every operation and for every name, prefix and *
-// that some row gives it; * stands for the names that do not themselves begin with a
-// star. A narrower line holds for the names it reaches instead of a
+// that some row gives it, and one for the names that begin with a star where a row on *
+// passes over them. A narrower line holds for the names it reaches instead of a
 // broader one, so the narrowest that reaches a name is the answer for it.
 func (s *ACLSet) WhatCan(principal, host string, r *ACLResource) []ACLGrant {
 	a := asker{principal, host}
@@ -434,9 +434,6 @@ func (s *ACLSet) targets(a asker) []aclTarget {
 	seen := map[aclTarget]bool{}
 	for _, t := range aclTypes() {
 		seen[aclTarget{typ: t, name: ClusterName, rest: t != kmsg.ACLResourceTypeCluster}] = true
-		if x := s.types[t]; s.assume.AllowEveryone && x != nil && len(x.all) > 0 && t != kmsg.ACLResourceTypeTopic {
-			seen[aclTarget{typ: t, name: AnyName, prefix: true}] = true // open, for * does not reach them
-		}
 	}
 	seen[aclTarget{typ: kmsg.ACLResourceTypeUser, name: a.principal}] = true
 	for _, r := range s.rows {
@@ -445,8 +442,11 @@ func (s *ACLSet) targets(a asker) []aclTarget {
 			continue
 		}
 		prefixed := r.PatternType == kmsg.ACLResourcePatternTypePrefixed
-		if prefixed || r.ResourceName != AnyName {
+		switch {
+		case prefixed || r.ResourceName != AnyName:
 			seen[aclTarget{typ: r.ResourceType, name: r.ResourceName, prefix: prefixed}] = true
+		case r.ResourceType != kmsg.ACLResourceTypeTopic: // whose names never begin with a star
+			seen[aclTarget{typ: r.ResourceType, name: AnyName, prefix: true}] = true
 		}
 	}
 	rank := func(t aclTarget) int {
@@ -482,7 +482,7 @@ func (s *ACLSet) grants(out []ACLGrant, a asker, t aclTarget, every bool) []ACLG
 	}
 	for _, op := range ACLOperationsOf(t.typ) {
 		g.Operation, g.ACLDecision = op, s.decide(a, op, t)
-		if every || s.assume.AllowEveryone || g.Reason != ACLNoRow {
+		if every || s.assume.AllowEveryone || g.Reason != ACLNoRow || t == (aclTarget{typ: t.typ, name: AnyName, prefix: true}) {
 			out = append(out, g)
 		}
 	}

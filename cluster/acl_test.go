@@ -113,7 +113,7 @@ func askWhat(lines []ACLGrant, o observation) bool {
 			rank = 1 + len(l.ResourceName)
 		case l.PatternType == kmsg.ACLResourcePatternTypeLiteral && l.ResourceName == o.ResourceName:
 			rank = 1 << 20
-		case l.PatternType == kmsg.ACLResourcePatternTypeLiteral && l.ResourceName == AnyName && !strings.HasPrefix(o.ResourceName, AnyName):
+		case l.PatternType == kmsg.ACLResourcePatternTypeLiteral && l.ResourceName == AnyName:
 			rank = 0
 		}
 		if rank > best {

@@ -98,6 +98,9 @@ func viewACLWhat(w *aclWhat, set *cluster.ACLSet, every bool) term.View {
 	table := func(group bool) *term.Table {
 		t := term.NewTable("RESOURCE", "NAME*", "PATTERN", "OPERATION*", "MAY", "VIA*")
 		for _, g := range w.Grants {
+			if group && !every && g.Reason == cluster.ACLNoRow {
+				continue // said to programs, which must not take * for such a name
+			}
 			may := term.In(term.Good, "yes")
 			if !g.Allowed {
 				may = term.In(term.Bad, "no")

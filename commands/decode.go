@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/binary"
@@ -159,6 +160,12 @@ func openPayload(ctx context.Context, s compat.Schema) *payloadSchema {
 	case compat.Protobuf:
 		d, err := protobuf.NewDecoder(ctx, s)
 		out.as, out.err = asProto, err
+		switch {
+		case err == nil:
+			out.personal = d.Personal()
+		case bytes.Contains(s.Text, []byte("x-pii")):
+			out.personal = []string{"x-pii"} // of which field is not known
+		}
 		out.read = func(raw []byte, index []int) ([]byte, error) { return d.JSON(raw, index) }
 	default:
 		note(s.Text)
@@ -253,7 +260,9 @@ func (d *decoder) decode(value []byte) decoded {
 
 // decode reads one value; with an id it has a header.
 func (s *payloadSchema) decode(from string, value []byte, id *uint32) decoded {
-	fail := func(err error) decoded { return decoded{problem: "schema " + from + ": " + err.Error()} }
+	fail := func(err error) decoded {
+		return decoded{problem: "schema " + from + ": " + err.Error(), personal: s.personal}
+	}
 	if s.err != nil {
 		return fail(s.err)
 	}

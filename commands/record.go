@@ -118,6 +118,10 @@ func (r *recordReader) show(k *kgo.Record, dec decoded) *shownRecord {
 	case dec.problem != "":
 		s.Value, s.DecodeError = undecoded(k.Value), &dec.problem
 		r.hide(s, k.Value)
+		if len(s.Masked) == 0 && len(dec.personal) > 0 && !r.unmask { // somewhere in bytes that nobody can read
+			word := asMasked
+			s.Value, s.Masked = shownField{maskedText, &word}, dec.personal
+		}
 	default:
 		r.hide(s, k.Value)
 	}

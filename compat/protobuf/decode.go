@@ -6,6 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"regexp"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -29,6 +32,67 @@ func NewDecoder(ctx context.Context, s compat.Schema) (*Decoder, error) {
 		return nil, fmt.Errorf("read schema %s: it is not one file", s.Name)
 	}
 	return &Decoder{file: sch.roots[0]}, nil
+}
+
+// personalMark is how a comment beside a field marks personal data: x-pii, or x-pii:
+// and a category.
+var personalMark = regexp.MustCompile(`(?m)^[\s*]*x-pii[ \t]*(?::[ \t]*(\S*))?`)
+
+// Personal are the names of the fields that are marked as personal data, in the file and
+// in what it imports: by a comment beside them, or by Confluent's field_meta option with
+// the tag PII.
+func (d *Decoder) Personal() []string {
+	found, seen := map[string]bool{}, map[string]bool{}
+	var file func(protoreflect.FileDescriptor)
+	var messages func(protoreflect.FileDescriptor, protoreflect.MessageDescriptors)
+	messages = func(f protoreflect.FileDescriptor, ms protoreflect.MessageDescriptors) {
+		for i := range ms.Len() {
+			fields := ms.Get(i).Fields()
+			for j := range fields.Len() {
+				if field := fields.Get(j); personal(f, field) {
+					found[string(field.Name())] = true
+				}
+			}
+			messages(f, ms.Get(i).Messages())
+		}
+	}
+	file = func(f protoreflect.FileDescriptor) {
+		if seen[f.Path()] {
+			return
+		}
+		seen[f.Path()] = true
+		messages(f, f.Messages())
+		for i := range f.Imports().Len() {
+			file(f.Imports().Get(i).FileDescriptor)
+		}
+	}
+	file(d.file)
+	return slices.Sorted(maps.Keys(found))
+}
+
+func personal(f protoreflect.FileDescriptor, field protoreflect.FieldDescriptor) bool {
+	at := f.SourceLocations().ByDescriptor(field)
+	for _, comment := range append(at.LeadingDetachedComments, at.LeadingComments, at.TrailingComments) {
+		if m := personalMark.FindStringSubmatch(comment); m != nil && m[1] != "false" {
+			return true
+		}
+	}
+	tagged := false
+	if options := field.Options(); options != nil {
+		options.ProtoReflect().Range(func(x protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+			if x.FullName() == "confluent.field_meta" && x.Message() != nil {
+				tags := x.Message().Fields().ByName("tags")
+				if tags != nil && tags.IsList() && tags.Kind() == protoreflect.StringKind {
+					list := v.Message().Get(tags).List()
+					for i := range list.Len() {
+						tagged = tagged || list.Get(i).String() == "PII"
+					}
+				}
+			}
+			return !tagged
+		})
+	}
+	return tagged
 }
 
 // JSON is one message under the names of the .proto file, with the defaults of fields
