@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/weirhq/weir/demo"
+	"github.com/weirhq/weir/dlt"
 	"github.com/weirhq/weir/internal/term"
 )
 
@@ -25,8 +26,8 @@ func newDemo(d *Deps) *cobra.Command {
 			and walks through weir. Every step prints the real command line and its real
 			output, and holds it against a claim; one that fails ends the tour with exit code
 			1. Nothing is left behind. With -b or --profile the tour runs on that cluster,
-			with a prefix of its own before every topic and group, and deletes them at the
-			end; no other setting makes it leave this machine.`),
+			with a prefix of its own before every topic and group, gives no rights, and deletes
+			what it made at the end; no other setting makes it leave this machine.`),
 		Example: doc(`
 			# The tour
 			$ weir demo
@@ -61,7 +62,7 @@ func runDemo(ctx context.Context, d *Deps) error {
 		return fmt.Errorf("make a folder for the tour: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	cfg := demo.TourConfig{Run: d.Run, Dir: dir, Show: func(s demo.Scene) {
+	cfg := demo.TourConfig{Run: d.Run, Dir: dir, Journal: dlt.JournalTopic, Show: func(s demo.Scene) {
 		// A closed pipe is found by the command that prints after it.
 		_ = d.Out.Print(func(p *term.Page) { viewScene(p, s) })
 	}}

@@ -35,8 +35,10 @@ const (
 	Billing   = "billing"              // reads orders, writes payments
 	Notify    = "notifications"        // reads orders
 	dltSuffix = ".dlt"                 // <topic>.<group>.dlt
-	week      = "604800000"            // milliseconds
-	month     = "2592000000"           // milliseconds
+
+	shopReplicas = 3            // of every topic
+	week         = "604800000"  // milliseconds
+	month        = "2592000000" // milliseconds
 )
 
 // Ports of the embedded broker that `weir demo up` starts.
@@ -59,7 +61,7 @@ type Topic struct {
 // Topics returns all topics, in the order a reader of the demo meets them.
 func Topics() []Topic {
 	topic := func(name string, partitions int32, retention string) Topic {
-		return Topic{Name: name, Partitions: partitions, Replicas: 3, Configs: map[string]string{
+		return Topic{Name: name, Partitions: partitions, Replicas: shopReplicas, Configs: map[string]string{
 			"cleanup.policy":      "delete",
 			"min.insync.replicas": "2",
 			"retention.ms":        retention,
@@ -80,7 +82,7 @@ type Client func(opts ...kgo.Opt) (*kgo.Client, error)
 // CreateTopics creates those of the shop's topics that are missing, each name
 // behind prefix, and returns the new ones when every broker knows them. A topic that
 // exists is left as it is. On fewer than three brokers there are as many replicas as
-// brokers, and min.insync.replicas is one less, but at least 1.
+// brokers.
 func CreateTopics(ctx context.Context, cl *kgo.Client, prefix string) ([]string, error) {
 	adm := kadm.NewClient(cl)
 	brokers, err := adm.ListBrokers(ctx)
@@ -91,7 +93,7 @@ func CreateTopics(ctx context.Context, cl *kgo.Client, prefix string) ([]string,
 	for _, t := range Topics() {
 		replicas := min(t.Replicas, int16(len(brokers)))
 		configs := maps.Clone(t.Configs)
-		configs["min.insync.replicas"] = strconv.Itoa(max(int(replicas)-1, 1))
+		configs["min.insync.replicas"] = strconv.Itoa(inSync(int(replicas)))
 		name := prefix + t.Name
 		r, err := adm.CreateTopic(ctx, t.Partitions, replicas, pointers(configs), name)
 		switch {
@@ -106,6 +108,10 @@ func CreateTopics(ctx context.Context, cl *kgo.Client, prefix string) ([]string,
 	}
 	return created, awaitTopics(ctx, cl, created, true)
 }
+
+// inSync is the min.insync.replicas of a topic: one broker may be down, but the last
+// replica must have a record.
+func inSync(replicas int) int { return max(replicas-1, 1) }
 
 // awaitTopics waits until each broker names a leader for every partition, or knows
 // none of the topics any more: it hears of a new or deleted topic up to a tenth of a

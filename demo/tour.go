@@ -6,13 +6,6 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"time"
-
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
-
-	"github.com/weirhq/weir/cluster"
 )
 
 // TourConfig is what a tour needs.
@@ -25,6 +18,9 @@ type TourConfig struct {
 	Client Client
 	// Prefix of every topic and group; a shared cluster needs one.
 	Prefix string
+	// Journal is the topic in which a replay notes what it did. On a shared cluster
+	// the tour deletes it only if it made it and nobody else has written to it.
+	Journal string
 	// Dir is an empty folder for the catalog and for plans. The caller removes it.
 	Dir string
 	// Show is called after each step; nil shows nothing.
@@ -73,23 +69,27 @@ type claim struct {
 
 // stage is where the tour plays.
 type stage struct {
-	cfg  TourConfig
-	kept map[string]string
+	cfg      TourConfig
+	kept     map[string]string
+	replicas int  // of the shop's topics: three, or as many as there are brokers
+	journal  bool // the journal was there before the tour
 }
 
 // Tour walks through weir: each step runs a real command line and holds its output
 // against what the tour says about it. It ends at the first claim that does not
 // hold, with ErrClaim. Topics and groups behind the prefix are deleted at the end,
 // also when ctx has ended, unless there is no prefix: then the cluster was made for
-// the tour and goes with it. The journal of replays stays: others may have begun to
-// use it.
+// the tour and goes with it.
 func Tour(ctx context.Context, cfg TourConfig) (err error) {
-	s := &stage{cfg: cfg, kept: make(map[string]string)}
+	s := &stage{cfg: cfg, kept: make(map[string]string), replicas: shopReplicas}
+	if cfg.Prefix != "" {
+		if err := s.look(ctx); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, s.sweep(ctx)) }()
+	}
 	if err := s.writeCatalogs(); err != nil {
 		return fmt.Errorf("write the tour's catalog: %w", err)
-	}
-	if cfg.Prefix != "" {
-		defer func() { err = errors.Join(err, s.sweep(ctx)) }()
 	}
 	steps := s.steps()
 	for i, st := range steps {
@@ -154,88 +154,3 @@ func (s *stage) play(ctx context.Context, st step) Scene {
 // name puts the prefix before a topic or group; quoted does so for a pattern.
 func (s *stage) name(n string) string   { return s.cfg.Prefix + n }
 func (s *stage) quoted(n string) string { return regexp.QuoteMeta(s.cfg.Prefix + n) }
-
-// sweep deletes what the tour has made behind its prefix.
-func (s *stage) sweep(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
-	defer cancel()
-	cl, err := s.cfg.Client()
-	if err != nil {
-		return err
-	}
-	defer cl.Close()
-	adm := kadm.NewClient(cl)
-	var names []string
-	for _, t := range Topics() {
-		names = append(names, s.name(t.Name))
-	}
-	deleted, err := adm.DeleteTopics(ctx, names...)
-	if err != nil {
-		return cluster.Classify("delete the tour's topics", s.cfg.Prefix+"*", err)
-	}
-	var errs []error
-	for _, t := range deleted.Sorted() {
-		if !errors.Is(t.Err, kerr.UnknownTopicOrPartition) {
-			errs = append(errs, cluster.Classify("delete topic", t.Topic, t.Err))
-		}
-	}
-	if err := awaitTopics(ctx, cl, names, false); err != nil {
-		errs = append(errs, err)
-	}
-	for _, group := range []string{s.name(Billing), s.name(Notify)} {
-		// A consumer that was interrupted is still expected back. Where there is
-		// none, the answer is an error that says so.
-		_, _ = adm.LeaveGroup(ctx, kadm.LeaveGroup(group).InstanceIDs(firstInstance(group)))
-		r, err := adm.DeleteGroup(ctx, group)
-		if err == nil {
-			err = r.Err
-		}
-		if !errors.Is(err, kerr.GroupIDNotFound) {
-			errs = append(errs, cluster.Classify("delete group", group, err))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// keys reads a topic to its end with a plain client, and returns how many records
-// there are of each key.
-func (s *stage) keys(ctx context.Context, topic string) (map[string]int, error) {
-	topic = s.name(topic)
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	cl, err := s.cfg.Client(kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.KeepControlRecords()) // the end of a log may be a transaction's marker
-	if err != nil {
-		return nil, err
-	}
-	defer cl.Close()
-	ends, err := kadm.NewClient(cl).ListCommittedOffsets(ctx, topic)
-	if err == nil {
-		err = ends.Error()
-	}
-	if err != nil {
-		return nil, cluster.Classify("count records of", topic, err)
-	}
-	left := make(map[int32]int64)
-	for p, o := range ends[topic] {
-		if o.Offset > 0 {
-			left[p] = o.Offset
-		}
-	}
-	counts := make(map[string]int)
-	for len(left) > 0 {
-		f := cl.PollFetches(ctx)
-		if err := f.Err(); err != nil {
-			return nil, cluster.Classify("count records of", topic, err)
-		}
-		for r := range f.RecordsAll() {
-			if !r.Attrs.IsControl() {
-				counts[string(r.Key)]++
-			}
-			if r.Offset+1 >= left[r.Partition] {
-				delete(left, r.Partition)
-			}
-		}
-	}
-	return counts, nil
-}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/weirhq/weir/cmd"
 	"github.com/weirhq/weir/demo"
+	"github.com/weirhq/weir/dlt"
 	"github.com/weirhq/weir/internal/kafkatest"
 )
 
@@ -21,6 +22,7 @@ func tour(t *testing.T, c *kafkatest.Cluster) demo.TourConfig {
 		Connect: []string{"-b", strings.Join(c.Brokers, ",")},
 		Client:  dial(c),
 		Prefix:  c.Prefix + "tour.",
+		Journal: dlt.JournalTopic,
 		Dir:     t.TempDir(),
 		Run: func(_ context.Context, args ...string) (string, string, int) {
 			var out, errs bytes.Buffer
@@ -86,6 +88,39 @@ func TestTourCleansUpBehindAStaticMember(t *testing.T) {
 	}
 	if names := left(t, c, cfg.Prefix); len(names) > 0 {
 		t.Errorf("left behind: %v", names)
+	}
+}
+
+// The journal goes with the tour that made it, unless somebody else has begun to use it.
+func TestTourLeavesTheJournalOfOthers(t *testing.T) {
+	c := kafkatest.Start(t, kafkatest.Embedded()) // a shared cluster's journal has users already
+	for _, others := range []bool{false, true} {
+		cfg := tour(t, c)
+		honest := cfg.Run
+		cfg.Run = func(ctx context.Context, args ...string) (string, string, int) {
+			stdout, stderr, exit := honest(ctx, args...)
+			if others && slices.Contains(args, "replay") {
+				cl, err := cfg.Client()
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer cl.Close()
+				if err := cl.ProduceSync(ctx, &kgo.Record{Topic: cfg.Journal, Value: []byte(`{"topic":"somebody.else.dlt"}`)}).FirstErr(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return stdout, stderr, exit
+		}
+		if err := demo.Tour(t.Context(), cfg); err != nil {
+			t.Fatal(err)
+		}
+		topics, err := c.Admin().ListTopics(t.Context(), cfg.Journal)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if stays := topics[cfg.Journal].Err == nil; stays != others {
+			t.Errorf("others use the journal: %t; it stays: %t", others, stays)
+		}
 	}
 }
 

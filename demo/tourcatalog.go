@@ -1,9 +1,11 @@
 package demo
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/weirhq/weir/examples"
@@ -15,10 +17,17 @@ const (
 	totalProposed = `"total": {"type": "string"}`
 )
 
+var principal = regexp.MustCompile(`(?m)^ *x-principal: .*\n`)
+
 // writeCatalogs writes the shop's catalog to the tour's folder, its names behind the
-// prefix, and a second time with the proposed change.
+// prefix, its topics as large as the cluster allows, and a second time with the
+// proposed change. On a shared cluster it declares no principals, so no rights.
 func (s *stage) writeCatalogs() error {
-	names := []string{"groupId: {type: string, const: ", "groupId: {type: string, const: " + s.cfg.Prefix}
+	names := []string{
+		"groupId: {type: string, const: ", "groupId: {type: string, const: " + s.cfg.Prefix,
+		fmt.Sprintf("replicas: %d\n", shopReplicas), fmt.Sprintf("replicas: %d\n", s.replicas),
+		fmt.Sprintf("min.insync.replicas: %d\n", inSync(shopReplicas)), fmt.Sprintf("min.insync.replicas: %d\n", inSync(s.replicas)),
+	}
 	for _, t := range []string{Orders, Payments, Shipments} {
 		names = append(names, t, s.name(t))
 	}
@@ -33,6 +42,9 @@ func (s *stage) writeCatalogs() error {
 			return err
 		}
 		text := prefix.Replace(string(b))
+		if s.cfg.Prefix != "" {
+			text = principal.ReplaceAllString(text, "")
+		}
 		if err := write(filepath.Join(s.catalog(), path), text); err != nil {
 			return err
 		}
