@@ -6,7 +6,7 @@ NODES   ?= 1
 VERSION ?= 4.3.1
 export PATH := $(BIN):$(PATH)
 
-.PHONY: tour test test-kill test-kill-kafka lint kafka-up kafka-down kafka-registry-up kafka-registry-down test-kafka test-kafka-jvm bench fuzz fuzz-compat docs snapshot tools
+.PHONY: tour test test-kill test-kill-kafka chaos lint kafka-up kafka-down kafka-registry-up kafka-registry-down test-kafka test-kafka-jvm bench fuzz fuzz-compat docs snapshot tools
 
 test: ## everything that needs only Go
 	$(GO) test ./...
@@ -48,16 +48,17 @@ test-kill-kafka: ## the same on the three brokers of kafka-up NODES=3, killing b
 	. ./.kafka/$(NAME)/env && WEIR_TEST_KILLS=$(KILLS) WEIR_TEST_KAFKAUP="$(CURDIR)/.kafka/kafkaup -name $(NAME)" \
 	  $(GO) test -count=1 -run '^TestKill$$' -timeout 60m -v ./dlt
 
+chaos: ## plan, lag and a replay while the three brokers of kafka-up NODES=3 are killed and started
+	$(GO) build -o .kafka/kafkaup ./internal/kafkatest/kafkaup
+	. ./.kafka/$(NAME)/env && WEIR_TEST_ROOT="$(CURDIR)" WEIR_TEST_KAFKAUP="$(CURDIR)/.kafka/kafkaup -name $(NAME)" \
+	  $(GO) test -count=1 -run '^TestChaos$$' -timeout 20m -v ./cmd
+
 bench: ## benchmarks of every promise, written to docs/benchmarks.md
 	$(GO) test -run '^$$' -bench . -benchmem ./... | tee bench.out
 
 FUZZTIME ?= 10m
-fuzz: ## every fuzz target, one after the other, FUZZTIME each
-	@for p in $$($(GO) list ./...); do \
-	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
-	    echo "== $$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
-	  done; \
-	done
+fuzz: ## every fuzz target, two at a time, FUZZTIME each
+	.ci/fuzz $(FUZZTIME)
 
 MESSAGES ?= 1000000
 fuzz-compat: ## verdicts against random messages, MESSAGES a format; none may contradict a proof
