@@ -2,22 +2,39 @@ package cmd
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"go.uber.org/goleak"
 
 	"github.com/weirhq/weir/internal/kafkatest"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(leakless{m}, map[string]func(){
 		"weir": func() {
 			os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ(), Build{Version: "0.0.0-test"}))
 		},
 	})
+}
+
+// leakless fails when a goroutine outlives the tests.
+type leakless struct{ tests testscript.TestingM }
+
+func (l leakless) Run() int {
+	code := l.tests.Run()
+	if code != 0 {
+		return code
+	}
+	if err := goleak.Find(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
 }
 
 // TestScripts drives the real binary, one broker a script: embedded, or the real

@@ -19,6 +19,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/goleak"
 )
 
 // The test binary is also the broker and the replayer of the kill test, so that both can be killed.
@@ -38,7 +39,7 @@ func TestMain(m *testing.M) {
 	case "replay":
 		os.Exit(replayMain())
 	default:
-		os.Exit(m.Run())
+		goleak.VerifyTestMain(m)
 	}
 }
 
