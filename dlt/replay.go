@@ -150,9 +150,8 @@ func (r *replay) loop(ctx context.Context, rr *rangeReader) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if r.o.Deadline > 0 && r.c.Now().Sub(r.start) > r.o.Deadline {
-			r.rep.State, r.rep.Reason = "stopped", "the deadline passed"
-			return r.note(context.WithoutCancel(ctx), "end", "stopped", "deadline")
+		if r.late(0) {
+			return r.stop(ctx)
 		}
 		limit, bytes := r.batchLimit(rate, step)
 		batch, err := src.next(ctx, limit, bytes)
@@ -162,8 +161,14 @@ func (r *replay) loop(ctx context.Context, rr *rangeReader) error {
 		if len(batch) == 0 {
 			continue
 		}
-		if err := r.pace(ctx, rate, int64(len(batch))); err != nil {
-			return err
+		wait := r.pace(rate, int64(len(batch)))
+		if r.late(wait) {
+			return r.stop(ctx)
+		}
+		if wait > 0 { // never inside a transaction
+			if err := r.c.sleep(ctx, wait); err != nil {
+				return err
+			}
 		}
 		if rate <= 0 && !src.empty() {
 			limit, bytes = r.fastLimit()
@@ -194,10 +199,21 @@ func (r *replay) loop(ctx context.Context, rr *rangeReader) error {
 	return nil
 }
 
-// pace waits until the rate allows n more records. It never waits inside a transaction.
-func (r *replay) pace(ctx context.Context, rate float64, n int64) error {
+// late says whether the deadline will have passed after wait.
+func (r *replay) late(wait time.Duration) bool {
+	return r.o.Deadline > 0 && r.c.Now().Add(wait).Sub(r.start) > r.o.Deadline
+}
+
+// stop ends a replay whose deadline has come; the rest remains.
+func (r *replay) stop(ctx context.Context) error {
+	r.rep.State, r.rep.Reason = "stopped", "the deadline passed"
+	return r.note(context.WithoutCancel(ctx), "end", "stopped", "deadline")
+}
+
+// pace returns how long to wait until the rate allows n more records.
+func (r *replay) pace(rate float64, n int64) time.Duration {
 	if rate <= 0 {
-		return nil
+		return 0
 	}
 	now := r.c.Now()
 	if r.due.Before(now) {
@@ -205,10 +221,7 @@ func (r *replay) pace(ctx context.Context, rate float64, n int64) error {
 	}
 	wait := r.due.Sub(now)
 	r.due = r.due.Add(time.Duration(float64(n) / rate * float64(time.Second)))
-	if wait <= 0 {
-		return nil
-	}
-	return r.c.sleep(ctx, wait)
+	return wait
 }
 
 func (r *replay) progressed() {
