@@ -17,7 +17,7 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(leakless{m}, map[string]func(){
 		"weir": func() {
-			os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ(), Build{Version: "0.0.0-test"}))
+			os.Exit(checkedMain(os.Args[1:], os.Environ()))
 		},
 	})
 }
@@ -42,6 +42,11 @@ func (l leakless) Run() int {
 func TestScripts(t *testing.T) {
 	p := scriptParams(t)
 	p.Dir = "testdata/script"
+	log, setup := watchDocuments(t), p.Setup
+	p.Setup = func(env *testscript.Env) error {
+		env.Setenv(documentLog, log)
+		return setup(env)
+	}
 	testscript.Run(t, p)
 }
 

@@ -24,7 +24,7 @@ func newCompatRules(d *Deps) *cobra.Command {
 		Annotations: map[string]string{Offline: "yes", Next: "weir explain RULE"},
 		RunE: func(*cobra.Command, []string) error {
 			rules := compat.NewEngine(checkers("", false), compat.Policy{}).Rules()
-			return d.Out.Emit(format, "compat_rules", map[string]any{"rules": rules}, viewRules(rules))
+			return d.Out.Emit(format, "compat_rules", rulesReport{rules}, viewRules(rules))
 		},
 	}
 	flagFormat(c, &format, term.TextFormat, term.JSON, term.YAML, term.TSV, term.Name)

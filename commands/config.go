@@ -32,12 +32,16 @@ func newConfigShow(d *Deps) *cobra.Command {
 				return err
 			}
 			settings := cfg.Settings()
-			return d.Out.Emit(format, "config", map[string]any{"settings": settings}, viewSettings(settings, origin))
+			return d.Out.Emit(format, "config", configReport{settings}, viewSettings(settings, origin))
 		},
 	}
 	flagFormat(c, &format, term.TextFormat, term.JSON, term.YAML, term.TSV)
 	c.Flags().BoolVar(&origin, "origin", false, "also print where each value comes from")
 	return c
+}
+
+type configReport struct {
+	Settings []config.Setting `json:"settings"`
 }
 
 func viewSettings(settings []config.Setting, origin bool) term.View {
@@ -65,6 +69,9 @@ func joinComma(ss []string) string { return strings.Join(ss, ",") }
 func joinKnown(facts ...string) string {
 	return strings.Join(slices.DeleteFunc(facts, func(f string) bool { return f == "" }), ", ")
 }
+
+// notNull makes a list that JSON writes as [] where it is empty.
+func notNull(ss []string) []string { return append([]string{}, ss...) }
 
 // joinWords joins the words that are not empty with a space.
 func joinWords(words ...string) string {

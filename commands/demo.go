@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -127,34 +126,3 @@ func tourCluster(ctx context.Context, d *Deps, cfg *demo.TourConfig) (stop func(
 
 // demoSeed makes every run's orders new.
 func demoSeed() uint64 { return rand.Uint64() } //nolint:gosec // ids of a demo, not secret
-
-func viewScene(p *term.Page, s demo.Scene) {
-	p.Line("%s", term.In(term.Bold, fmt.Sprintf("%d/%d  %s", s.Number, s.Of, s.Title)))
-	if s.Command != nil {
-		p.Line("  $ weir %s", shellWords(s.Command))
-		p.Block("  ", s.Stdout)
-		if s.Stderr != "" {
-			p.Block("  ", s.Stderr)
-		}
-	}
-	for _, v := range s.Claims {
-		if v.Err != nil {
-			p.Line("  %s %s: %s", p.Mark("fail"), v.Says, v.Err)
-			continue
-		}
-		p.Line("  %s %s", p.Mark("ok"), v.Says)
-	}
-	p.Line("")
-}
-
-// shellWords writes arguments as a shell reads them.
-func shellWords(args []string) string {
-	quoted := make([]string, len(args))
-	for i, a := range args {
-		if strings.ContainsAny(a, " *?'\"\\$&|;<>()[]{}") || a == "" {
-			a = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
-		}
-		quoted[i] = a
-	}
-	return strings.Join(quoted, " ")
-}

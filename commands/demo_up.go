@@ -3,7 +3,6 @@ package commands
 import (
 	"context"
 	"errors"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -146,17 +145,4 @@ func runDemoShop(ctx context.Context, d *Deps, o *demoUpOptions, client demo.Cli
 		})
 	}
 	return g.Wait()
-}
-
-func viewDemoUp(up demoUp, o *demoUpOptions) term.View {
-	return term.View{Text: func(p *term.Page) {
-		p.Line("Embedded Kafka, in memory, no password: %s", strings.Join(up.Brokers, ","))
-		if len(up.Topics) > 0 {
-			p.Line("Topics    %s", strings.Join(up.Topics, ", "))
-			p.Line("Groups    %s", strings.Join(up.Groups, ", "))
-			p.Line("Traffic   %v orders a second, %v of them poison", o.rate, o.poison)
-		}
-		p.Line("Next      weir -b %s topic list", up.Brokers[0])
-		p.Line("^C stops it, and everything is gone.")
-	}}
 }

@@ -23,6 +23,10 @@ func Rules() []finding.Rule {
 	return slices.CompactFunc(rules, func(a, b finding.Rule) bool { return a.ID == b.ID })
 }
 
+type rulesReport struct {
+	Rules []finding.Rule `json:"rules"`
+}
+
 func newExplain(d *Deps) *cobra.Command {
 	var format term.Format
 	c := &cobra.Command{
@@ -50,7 +54,7 @@ func newExplain(d *Deps) *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			rules := Rules()
 			if len(args) == 0 {
-				return d.Out.Emit(format, "rules", map[string]any{"rules": rules}, viewRules(rules))
+				return d.Out.Emit(format, "rules", rulesReport{rules}, viewRules(rules))
 			}
 			i := slices.IndexFunc(rules, func(r finding.Rule) bool { return r.ID == args[0] })
 			if i < 0 {

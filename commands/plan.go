@@ -136,14 +136,14 @@ func (d *Deps) makePlan(ctx context.Context, f *planFlags) (*plan.Plan, *planned
 	if err != nil {
 		return nil, nil, err
 	}
-	scope := plan.Scope{Prefixes: cfg.Project.Scope.Prefixes, Ignore: cfg.Project.Scope.Ignore}
+	scope := plan.Scope{Prefixes: notNull(cfg.Project.Scope.Prefixes), Ignore: notNull(cfg.Project.Scope.Ignore)}
 	want := plan.Want(cat, scope)
 	actual, err := plan.Observe(ctx, conn, want)
 	if err != nil {
 		return nil, nil, err
 	}
 	p := plan.Diff(want, actual, plan.Options{
-		Scope: scope, Prune: f.prune, Pin: f.pin, AllowDataLoss: f.allowDataLoss, AllowRepartition: f.allowRepartition, MaxDeletes: f.maxDeletes,
+		Scope: scope, Prune: notNull(f.prune), Pin: f.pin, AllowDataLoss: f.allowDataLoss, AllowRepartition: f.allowRepartition, MaxDeletes: f.maxDeletes,
 	})
 	p.Weir, p.Created, p.Catalog = d.Version.Version, d.Now().UTC(), src
 	p.Creator = cfg.Env().Getenv("USER")

@@ -41,7 +41,8 @@ func (pl *planner) fanOut(ctx context.Context) error {
 			}
 		}
 	}
-	pl.p.FanOut = slices.SortedFunc(maps.Keys(seen), func(a, b FanOutGroup) int {
+	pl.p.FanOut = slices.AppendSeq([]FanOutGroup{}, maps.Keys(seen))
+	slices.SortFunc(pl.p.FanOut, func(a, b FanOutGroup) int {
 		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Group, b.Group))
 	})
 	per := map[string]int{}

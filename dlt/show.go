@@ -55,7 +55,7 @@ func (rd *Reader) Show(r *Record) *Shown {
 	s := &Shown{
 		Kind: "dead_letter", SchemaVersion: 1, Topic: r.Topic, Partition: r.Partition, Offset: r.Offset,
 		TimestampType: r.TimestampType, DeadLetter: dl, Key: optional(r.Key), Value: optional(r.Value),
-		Headers: make([]ShownHeader, 0, len(r.Headers)),
+		Headers: make([]ShownHeader, 0, len(r.Headers)), Masked: []string{},
 	}
 	if r.TimestampMS >= 0 {
 		s.TimestampMS = &r.TimestampMS

@@ -1,5 +1,6 @@
 // Gen writes what is made from the command tree: man pages and completions for the
-// release archives, the command reference and the list of rules in docs.
+// release archives, the command reference and the list of rules in docs, the JSON
+// Schemas of what -o json prints and of weir.yaml.
 //
 // It decides the files' names and forms and refuses to add a date, so that two runs
 // give the same bytes.
@@ -26,12 +27,16 @@ import (
 
 func main() {
 	docs := flag.String("docs", "", "folder for the command reference; the list of rules is written beside it")
+	published := flag.String("schemas", "", "folder for the JSON Schemas of the output and of weir.yaml")
 	out := flag.String("out", "", "folder for man pages and completions")
 	flag.Parse()
 	log.SetFlags(0)
 	if *docs != "" {
 		check(reference(*docs))
 		check(write(filepath.Join(filepath.Dir(*docs), "rules.md"), rules(commands.Rules())))
+	}
+	if *published != "" {
+		check(schemas(".", *published))
 	}
 	if *out != "" {
 		check(man(filepath.Join(*out, "man")))

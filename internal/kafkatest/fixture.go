@@ -57,7 +57,7 @@ func (c *Cluster) Commit(group, topic string, partition int32, offset int64) {
 // test ends or the client is closed. It returns when the group is stable.
 func (c *Cluster) Join(group string, topics ...string) *kgo.Client {
 	c.t.Helper()
-	cl, err := c.join(group, topics...)
+	cl, err := c.join(group, "", topics...)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func (c *Cluster) commit(group, topic string, partition int32, offset int64) err
 	})
 }
 
-func (c *Cluster) join(group string, topics ...string) (*kgo.Client, error) {
+func (c *Cluster) join(group, instance string, topics ...string) (*kgo.Client, error) {
 	adm, err := c.adminClient()
 	if err != nil {
 		return nil, err
@@ -163,7 +163,11 @@ func (c *Cluster) join(group string, topics ...string) (*kgo.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	cl, err := kgo.NewClient(append(c.Options(),
+	var opts []kgo.Opt
+	if instance != "" {
+		opts = append(opts, kgo.InstanceID(instance))
+	}
+	cl, err := kgo.NewClient(append(append(c.Options(), opts...),
 		kgo.ConsumerGroup(group),
 		kgo.ConsumeTopics(topics...),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
@@ -185,7 +189,7 @@ func (c *Cluster) join(group string, topics ...string) (*kgo.Client, error) {
 
 // consume reads n records in the group, commits behind them and leaves.
 func (c *Cluster) consume(group, topic string, n int) error {
-	cl, err := c.join(group, topic)
+	cl, err := c.join(group, "", topic)
 	if err != nil {
 		return err
 	}

@@ -91,7 +91,7 @@ func (s *Scripts) Condition(cond string) (bool, error) {
 //	      [name, {"b64": ...}]]); a missing or null key or value is null
 //	kafka commit GROUP TOPIC PARTITION OFFSET
 //	kafka consume GROUP TOPIC COUNT    read, commit and leave
-//	kafka join GROUP TOPIC...          a live member until the script ends
+//	kafka join [-i INSTANCE] GROUP TOPIC...   a live member until the script ends; -i makes it static
 //	kafka delete TOPIC...
 //	kafka config TOPIC KEY=VALUE...
 //	kafka acl allow|deny PRINCIPAL OPERATION topic|group|cluster|txn:NAME[*]
@@ -358,10 +358,12 @@ func (k *call) consume() error {
 }
 
 func (k *call) join() error {
-	if len(k.args) < 2 {
+	var instance string
+	args, err := k.flags(func(fs *flag.FlagSet) { fs.StringVar(&instance, "i", "", "") })
+	if err != nil || len(args) < 2 {
 		return errUsage
 	}
-	cl, err := k.cluster.join(k.args[0], k.args[1:]...)
+	cl, err := k.cluster.join(args[0], instance, args[1:]...)
 	if err != nil {
 		return err
 	}
