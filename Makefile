@@ -65,7 +65,7 @@ fuzz-compat: ## verdicts against random messages, MESSAGES a format; none may co
 	WEIR_FUZZ_COMPAT=$(MESSAGES) $(GO) test -count=1 -timeout 120m -v -run 'TestRandom|TestProperty' ./compat/...
 
 docs: ## the command reference, list of rules, JSON Schemas, man pages and completions
-	$(GO) run ./internal/gen -docs docs/reference -schemas schemas -out dist-extra
+	$(GO) run ./internal/gen -docs docs/reference -out dist-extra
 
 snapshot: tools ## what a release would publish
 	goreleaser release --snapshot --clean --skip=docker,sbom,sign

@@ -60,7 +60,8 @@ terminal; only colours, widths, grouped digits and relative times do.
   -o tsv       a header and tab-separated rows, exact numbers
   -o name      names only, one a line, for xargs and fzf
 
-Gates also know sarif, junit, github and markdown.
+Gates also know sarif, junit, github and markdown. The JSON Schema of every kind lies
+in schemas/output of the source; fields are added, never renamed or removed.
 
 With -o json an error is one line of JSON, the last line of standard error:
 

@@ -27,15 +27,13 @@ import (
 
 func main() {
 	docs := flag.String("docs", "", "folder for the command reference; the list of rules is written beside it")
-	published := flag.String("schemas", "", "folder for the JSON Schemas of the output and of weir.yaml")
+	published := flag.String("schemas", "schemas", "folder for the JSON Schemas of the output and of weir.yaml, written with -docs")
 	out := flag.String("out", "", "folder for man pages and completions")
 	flag.Parse()
 	log.SetFlags(0)
 	if *docs != "" {
 		check(reference(*docs))
 		check(write(filepath.Join(filepath.Dir(*docs), "rules.md"), rules(commands.Rules())))
-	}
-	if *published != "" {
 		check(schemas(".", *published))
 	}
 	if *out != "" {
