@@ -134,7 +134,7 @@ func kafkaProtocol(p string) string {
 
 func (b *builder) channel(entry *Node) *Channel {
 	n := b.st.deref(entry)
-	ch := &Channel{ID: entry.Key, App: b.app, At: entry.KeyPos(), node: n, Identity: n.Identity()}
+	ch := &Channel{ID: entry.Key, App: b.app, At: entry.KeyPos(), entry: entry, node: n, Identity: n.Identity()}
 	ch.Foreign = n.fileName() != b.doc.file.name
 	if ref, ok := refOf(entry); ok && len(entry.kids) > 1 && b.doc.file.major == 2 {
 		for _, k := range entry.kids {

@@ -18,6 +18,7 @@ type issue struct {
 	msg   string
 	hint  string
 	def   string // the definition that refused, for the rule and the noun
+	field string // the name that is missing, or that an unknown one is close to
 }
 
 type issueKind uint8
@@ -56,6 +57,8 @@ type checker struct {
 	depth  int
 	unsure bool
 	quiet  bool // in a trial: references are not followed
+	// formats asks for certainty about format: what is not plainly right is unsure.
+	formats bool
 	// noFollow checks a document as it is written, for comparison with a library.
 	noFollow bool
 }
@@ -260,6 +263,9 @@ func (c *checker) text(s *schema, n *Node, bad func(msg, hint string) []issue) [
 	if s.pattern != nil && !s.pattern.MatchString(n.Value) {
 		return bad("must match "+s.pattern.String()+", it is "+show(n), "")
 	}
+	if c.formats && s.format != "" && !plainly(s.format, n.Value) {
+		c.unsure = true
+	}
 	if s.format != "" && c.spec {
 		if msg := formatError(s.format, n.Value); msg != "" {
 			return bad(msg+": "+show(n), "")
@@ -297,7 +303,7 @@ func (c *checker) object(s *schema, n *Node) []issue {
 	var out []issue
 	for _, r := range s.required {
 		if n.Get(r) == nil {
-			out = append(out, issue{kind: issueMissing, n: n, msg: noun(c.def) + " has no " + quote(r) + ", which is required", def: c.def})
+			out = append(out, issue{kind: issueMissing, n: n, field: r, msg: noun(c.def) + " has no " + quote(r) + ", which is required", def: c.def})
 		}
 	}
 	if s.minProps > 0 && len(n.kids) < s.minProps {
@@ -365,7 +371,7 @@ func (c *checker) unknownKey(s *schema, k *Node) issue {
 	}
 	slices.Sort(names)
 	if m := nearest(k.Key, names); m != "" {
-		i.hint = "did you mean " + m + "?"
+		i.field, i.hint = m, "did you mean "+m+"?"
 	} else if c.spec && len(names) > 0 {
 		i.hint = "known fields: " + shorten(join(names), 160)
 	}

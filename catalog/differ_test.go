@@ -221,7 +221,7 @@ func TestPayloadWalkMissesNothing(t *testing.T) {
 			c := jsonschema.NewCompiler()
 			c.DefaultDraft(jsonschema.Draft7)
 			c.UseLoader(noLoader{})
-			annotateFormats(c)
+			registerFormats(c, false)
 			if c.AddResource("s.json", doc) != nil {
 				continue
 			}

@@ -187,8 +187,9 @@ type Channel struct {
 	Parameters  []Parameter
 	At          finding.Position // of the channel's key, or of the $ref
 
-	node *Node
-	defn *Channel
+	entry *Node // in the document's own channels
+	node  *Node
+	defn  *Channel
 }
 
 // Kafka reports whether the channel is, or may be, one of Kafka.

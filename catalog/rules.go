@@ -115,16 +115,31 @@ func Rules() []finding.Rule {
 		},
 		{ID: "spec/channel-servers", Severity: finding.Error, Purpose: "The servers of a channel are servers of the document.", Fix: "Name a declared server.", Source: "AsyncAPI"},
 		{ID: "spec/address", Severity: finding.Error, Purpose: "An address has no query and no fragment.", Fix: "Describe the query in the ws binding.", Source: "AsyncAPI"},
-		{ID: "spec/parameters", Severity: finding.Error, Purpose: "The parameters of an address are declared, and those declared are used.", Fix: "Make the two agree.", Source: "AsyncAPI"},
+		{
+			ID: "spec/parameters", Severity: finding.Error, Purpose: "The parameters of an address are declared, and those declared are used.",
+			Why: "A warning where the parameters object is left out altogether, and in 2.x where the address has no parameters.",
+			Fix: "Make the two agree.", Source: "AsyncAPI",
+		},
 		{
 			ID: "spec/reply-address", Severity: finding.Error, Purpose: "A reply with an address of its own has a channel without one.",
 			Why: "With both, nobody can tell where the answer goes.", Fix: "Set the channel's address to null.", Source: "AsyncAPI 3.0, Operation Reply Object",
 		},
-		{ID: "spec/security", Severity: finding.Error, Purpose: "Security requirements name declared schemes and scopes.", Fix: "Declare the scheme under components.securitySchemes.", Source: "AsyncAPI 2.x"},
-		{ID: "spec/server-variables", Severity: finding.Error, Purpose: "The variables of a server's address are declared, and those declared are used.", Fix: "Make the two agree.", Source: "AsyncAPI 2.x"},
+		{
+			ID: "spec/security", Severity: finding.Error, Purpose: "Security requirements name declared schemes and scopes.",
+			Why: "A warning for scopes of a scheme that has none.",
+			Fix: "Declare the scheme under components.securitySchemes.", Source: "AsyncAPI 2.x",
+		},
+		{
+			ID: "spec/server-variables", Severity: finding.Error, Purpose: "The variables of a server's address are declared, and those declared are used.",
+			Why: "An error in 2.x where both sides are there and disagree, as in the official parser; a warning elsewhere.",
+			Fix: "Make the two agree.", Source: "AsyncAPI",
+		},
 		{ID: "spec/operation-id", Severity: finding.Error, Purpose: "An operationId is unique in its document.", Fix: "Rename one.", Source: "AsyncAPI 2.x"},
 		{ID: "spec/message-id", Severity: finding.Error, Purpose: "A messageId is unique in its document.", Fix: "Rename one.", Source: "AsyncAPI 2.x"},
-		{ID: "spec/tags", Severity: finding.Error, Purpose: "The tags of an object have different names.", Fix: "Keep one.", Source: "AsyncAPI"},
+		{
+			ID: "spec/tags", Severity: finding.Error, Purpose: "The tags of an object have different names.",
+			Why: "An error in 2.x on the document, its operations and its messages; a warning elsewhere.", Fix: "Keep one.", Source: "AsyncAPI 2.x",
+		},
 		{
 			ID: "schema/example-invalid", Severity: finding.Warning, Purpose: "Examples and defaults match their schema.",
 			Why: "Examples feed documentation, tests and replays. An error for message examples and at the top level of a schema in 2.x, as in the official parser; a warning elsewhere.",

@@ -22,8 +22,9 @@ func (v *documentCheck) rules() {
 	for _, op := range a.Operations {
 		v.operation(op)
 	}
-	v.tags(root)
-	v.tags(st.deref(root.Get("info")))
+	v.tags(root, true)
+	v.tags(st.deref(root.Get("info")), false)
+	v.components(st.deref(root.Get("components")))
 	if v.d.file.major == 2 {
 		v.uniqueIDs()
 	}
@@ -31,6 +32,31 @@ func (v *documentCheck) rules() {
 		v.message(m)
 	}
 	v.schemas()
+}
+
+// components checks what nothing in the document has to use. Messages and schemas
+// have checks of their own.
+func (v *documentCheck) components(c *Node) {
+	if v.d.file.major == 3 {
+		for _, n := range c.Get("channels").Children() {
+			used := slices.ContainsFunc(v.d.app.Channels, func(ch *Channel) bool { return ch.node == n })
+			if _, isRef := refOf(n); isRef || used || n.Kind != Map {
+				continue
+			}
+			v.parameters(n.Get("address").Text(), n, func(rule, msg, hint string) { v.report(rule, n.Get("address"), msg, hint) })
+		}
+		return
+	}
+	for _, n := range c.Get("servers").Children() {
+		if _, isRef := refOf(n); !isRef && !slices.ContainsFunc(v.d.app.Servers, func(s *Server) bool { return s.node == n }) {
+			v.serverVariables(n)
+		}
+	}
+	for _, kind := range [...]string{"operationTraits", "messageTraits"} {
+		for _, n := range c.Get(kind).Children() {
+			v.tags(n, true)
+		}
+	}
 }
 
 // messages are the messages of the document, its components included, each once.
@@ -78,21 +104,31 @@ func (v *documentCheck) server(entry *Node) {
 		return
 	}
 	v.security(n)
-	v.tags(n)
+	v.tags(n, false)
+	v.serverVariables(n)
+}
+
+func (v *documentCheck) serverVariables(n *Node) {
 	text := n.Get("url")
 	if text == nil {
 		text = n.Get("host")
 	}
 	used := placeholders(text.Text() + n.Get("pathname").Text())
 	vars := v.l.st.deref(n.Get("variables"))
+	if vars != nil && vars.Kind != Map {
+		return // the schema check reports it
+	}
+	demanded := v.d.file.major == 2 && vars != nil && len(used) > 0
 	for _, name := range used {
 		if vars.Get(name) == nil {
 			v.report("spec/server-variables", text, "variable {"+name+"} of the address is not declared", "declare it under variables")
+			v.unless(demanded)
 		}
 	}
 	for _, k := range vars.Children() {
 		if !slices.Contains(used, k.Key) {
 			v.reportKey("spec/server-variables", k, "variable "+quote(k.Key)+" is declared and the address does not use it", "use {"+k.Key+"}, or drop the variable")
+			v.unless(demanded)
 		}
 	}
 }
@@ -164,11 +200,14 @@ func (v *documentCheck) requirement(k, schemes *Node) {
 	default:
 		if len(k.kids) > 0 {
 			v.report("spec/security", k, "a scheme of type "+s.Get("type").Text()+" takes no scopes", "write "+k.Key+": []")
+			v.unless(false)
 		}
 	}
 }
 
-func (v *documentCheck) tags(n *Node) {
+// tags finds names that are there twice. The text of 2.x demands that they differ,
+// and the official rules look at the document, its operations and its messages.
+func (v *documentCheck) tags(n *Node, demanded bool) {
 	seen := map[string]bool{}
 	for _, t := range v.l.st.deref(n.Get("tags")).Children() {
 		t = v.l.st.deref(t)
@@ -178,6 +217,7 @@ func (v *documentCheck) tags(n *Node) {
 		}
 		if seen[name.Value] {
 			v.report("spec/tags", name, "tag "+show(name)+" is there twice", "keep one")
+			v.unless(demanded && v.d.file.major == 2)
 		}
 		seen[name.Value] = true
 	}
@@ -185,12 +225,15 @@ func (v *documentCheck) tags(n *Node) {
 
 func (v *documentCheck) channel(ch *Channel) {
 	n := ch.node
-	entry := v.entry(ch)
-	v.channelServers(entry)
+	if v.d.file.major == 3 && strings.ContainsAny(ch.ID, "?#") {
+		v.reportKey("spec/address", ch.entry, "channel key "+quote(ch.ID)+" holds a query or fragment, which the official parser refuses",
+			"rename the key; the address says where the channel is")
+	}
+	v.channelServers(ch.entry)
 	if !v.mine(n) {
 		return
 	}
-	v.tags(n)
+	v.tags(n, false)
 	at, onKey := n.Get("address"), false
 	if v.d.file.major == 2 || at == nil {
 		at, onKey = n, true
@@ -202,21 +245,10 @@ func (v *documentCheck) channel(ch *Channel) {
 			v.report(rule, at, msg, hint)
 		}
 	}
-	if i := strings.IndexAny(ch.Address, "?#"); i >= 0 && strings.IndexByte(ch.Address, '{') != i+1 {
+	if strings.ContainsAny(ch.Address, "?#") {
 		report("spec/address", "address "+quote(ch.Address)+" holds a query or fragment", "describe the query in the ws binding")
 	}
-	used := placeholders(ch.Address)
-	params := v.l.st.deref(n.Get("parameters"))
-	for _, name := range used {
-		if params.Get(name) == nil {
-			report("spec/parameters", "parameter {"+name+"} of the address is not declared", "declare it under parameters")
-		}
-	}
-	for _, p := range params.Children() {
-		if !slices.Contains(used, p.Key) {
-			v.reportKey("spec/parameters", p, "parameter "+quote(p.Key)+" is declared and the address does not use it", "use {"+p.Key+"} in the address, or drop the parameter")
-		}
-	}
+	v.parameters(ch.Address, n, report)
 	v.topic(ch, report)
 	v.overrides(ch)
 	if o := n.Get("x-owner"); o != nil {
@@ -226,14 +258,28 @@ func (v *documentCheck) channel(ch *Channel) {
 	}
 }
 
-// entry is the channel's place in the document's own map.
-func (v *documentCheck) entry(ch *Channel) *Node {
-	for n, c := range v.d.channels {
-		if c == ch {
-			return n
+// parameters compares an address with the parameters beside it. The map may be left
+// out. Where it is there it has to agree with the address, and in 3.x it must not
+// stand beside an address without parameters.
+func (v *documentCheck) parameters(address string, n *Node, report func(rule, msg, hint string)) {
+	used := placeholders(address)
+	params := v.l.st.deref(n.Get("parameters"))
+	if params != nil && params.Kind != Map {
+		return // the schema check reports it
+	}
+	demanded := params != nil && (len(used) > 0 || v.d.file.major == 3)
+	for _, name := range used {
+		if params.Get(name) == nil {
+			report("spec/parameters", "parameter {"+name+"} of the address is not declared", "declare it under parameters")
+			v.unless(demanded)
 		}
 	}
-	return ch.node
+	for _, p := range params.Children() {
+		if !slices.Contains(used, p.Key) {
+			v.reportKey("spec/parameters", p, "parameter "+quote(p.Key)+" is declared and the address does not use it", "use {"+p.Key+"} in the address, or drop the parameter")
+			v.unless(demanded)
+		}
+	}
 }
 
 func (v *documentCheck) channelServers(entry *Node) {
@@ -344,7 +390,7 @@ func (v *documentCheck) operation(op *Operation) {
 	}
 	if v.mine(n) {
 		v.security(n)
-		v.tags(n)
+		v.tags(n, true)
 	}
 	v.suspectPerspective(op)
 	if op.Reply != nil {
@@ -431,10 +477,12 @@ func (v *documentCheck) suspectPerspective(op *Operation) {
 	}
 }
 
+// uniqueIDs finds an id on two things. What is used twice by reference is one thing.
 func (v *documentCheck) uniqueIDs() {
 	ops, msgs := map[string]*Node{}, map[string]*Node{}
-	note := func(seen map[string]*Node, rule, what string, owner *Node, id *Node) {
-		if id == nil || id.Kind != String {
+	note := func(seen map[string]*Node, rule, key string, owner *Node) {
+		id := v.idOf(owner, key)
+		if id == nil {
 			return
 		}
 		old, ok := seen[id.Value]
@@ -443,7 +491,7 @@ func (v *documentCheck) uniqueIDs() {
 			return
 		}
 		if old != owner {
-			v.report(rule, id, what+" "+quote(id.Value)+" is used twice", "give each its own")
+			v.report(rule, id, key+" "+quote(id.Value)+" is used twice", "give each its own")
 		}
 	}
 	for _, ch := range v.d.app.Channels {
@@ -452,7 +500,7 @@ func (v *documentCheck) uniqueIDs() {
 			if op == nil {
 				continue
 			}
-			note(ops, "spec/operation-id", "operationId", op, op.Get("operationId"))
+			note(ops, "spec/operation-id", "operationId", op)
 			entry := op.Get("message")
 			list := []*Node{entry}
 			if m := v.l.st.deref(entry); m.Get("oneOf") != nil {
@@ -460,11 +508,24 @@ func (v *documentCheck) uniqueIDs() {
 			}
 			for _, e := range list {
 				if m := v.l.st.deref(e); m != nil {
-					note(msgs, "spec/message-id", "messageId", m, m.Get("messageId"))
+					note(msgs, "spec/message-id", "messageId", m)
 				}
 			}
 		}
 	}
+}
+
+// idOf is the id that a thing has from its last trait that gives one, else of itself.
+func (v *documentCheck) idOf(n *Node, key string) *Node {
+	for _, t := range slices.Backward(v.l.st.deref(n.Get("traits")).Children()) {
+		if id := v.l.st.deref(t).Get(key); id != nil && id.Kind == String {
+			return id
+		}
+	}
+	if id := n.Get(key); id != nil && id.Kind == String {
+		return id
+	}
+	return nil
 }
 
 func (v *documentCheck) message(m *Message) {
@@ -472,7 +533,7 @@ func (v *documentCheck) message(m *Message) {
 	if n == nil || n.Kind != Map || !v.mine(n) {
 		return
 	}
-	v.tags(n)
+	v.tags(n, true)
 	if h := m.Headers; h != nil && h.node != nil && h.Format == FormatJSON && v.d.file.major == 3 {
 		if t := h.node.Get("type"); t != nil && t.Text() != "object" {
 			v.report("msg/headers-type", t, "headers must be of type object", "write type: object")

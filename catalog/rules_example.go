@@ -4,14 +4,21 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
 
 	"github.com/weirhq/weir/finding"
 )
 
-// examples checks the examples of a message against its payload and headers.
+// examples checks the examples of a message against its payload and headers. Like the
+// official rules for 2.x it is strict about schemas of the message itself and lenient
+// about those that a trait brings.
 func (v *documentCheck) examples(m *Message) {
 	for _, e := range m.node.Get("examples").Children() {
 		if e.Kind != Map {
@@ -29,76 +36,134 @@ func (v *documentCheck) examples(m *Message) {
 			if name := e.Get("name").Text(); name != "" {
 				what += " " + quote(name)
 			}
-			v.instance(part.s.node, value, what+" of message "+m.ID, "its "+part.key, e, subjectOf("message", m.ID), v.d.file.major == 2)
+			holder := m.node.Get(part.key).parent
+			own := holder != nil && holder.Identity() == m.Identity
+			v.instance(part.s.node, value, what+" of message "+m.ID, "its "+part.key, e, subjectOf("message", m.ID), own && v.d.file.major == 2)
 		}
 	}
 }
 
 // instance reports when a value does not match the schema it stands for. The walk of
 // this package finds the causes; the JSON Schema library has the last word, so that
-// nothing is called wrong that the library accepts.
+// nothing is called wrong that the library accepts. strict makes it an error and
+// asserts formats, as the official rules do.
 func (v *documentCheck) instance(schema, value *Node, what, against string, at *Node, sub finding.Subject, strict bool) {
-	c := &checker{st: v.l.st, seen: map[walked]bool{}}
+	c := &checker{st: v.l.st, seen: map[walked]bool{}, formats: strict}
 	is := c.check(v.payloadEnv().at(schema), value)
 	if len(is) == 0 && !c.unsure {
 		return
 	}
-	if !v.refused(schema, value) {
+	refusal := refusal(v.l.st, schema, value, strict)
+	if refusal == nil {
 		return
 	}
-	f := newFinding("schema/example-invalid", at, sub, what+" does not match "+against, "correct the example, or the schema")
+	if len(is) == 0 {
+		is = []issue{leaf(refusal, value)}
+	}
+	f := newFinding("schema/example-invalid", at, sub, what+" does not match "+against+": "+is[0].msg, "correct the example, or the schema")
+	f.Position = is[0].position()
 	f.Severity = finding.Warning
 	if strict {
 		f.Severity = finding.Error
 	}
-	if len(is) > 0 {
-		f.Message += ": " + is[0].msg
-		f.Position = is[0].position()
-		for _, more := range is[1:] {
-			f.Details = append(f.Details, finding.Detail{Label: "also", Text: more.position().String() + ": " + more.msg})
-			if len(f.Details) == 10 {
-				break
-			}
+	for _, more := range is[1:] {
+		f.Details = append(f.Details, finding.Detail{Label: "also", Text: more.position().String() + ": " + more.msg})
+		if len(f.Details) == 10 {
+			break
 		}
 	}
 	v.d.fs = append(v.d.fs, f)
 }
 
-// refused asks the library. A schema that it cannot compile refuses nothing: the
-// checks of compatibility report on such a schema.
-func (v *documentCheck) refused(schema, value *Node) bool {
-	text := newBundle(v.l.st, schema).write()
+// refusal is why the library refuses a value, nil when it does not. A schema that it
+// cannot compile refuses nothing: the checks of compatibility report on such a schema.
+func refusal(st *store, schema, value *Node, formats bool) *jsonschema.ValidationError {
+	text := newBundle(st, schema).write()
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
-		return false
+		return nil
 	}
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft7)
 	c.UseLoader(noLoader{})
-	annotateFormats(c)
+	registerFormats(c, formats)
 	if err := c.AddResource("weir:schema", doc); err != nil {
-		return false
+		return nil
 	}
 	s, err := c.Compile("weir:schema")
 	if err != nil {
-		return false
+		return nil
 	}
 	inst, err := jsonschema.UnmarshalJSON(bytes.NewReader(value.JSON()))
 	if err != nil {
-		return false
+		return nil
 	}
-	return s.Validate(inst) != nil
+	refused, _ := errors.AsType[*jsonschema.ValidationError](s.Validate(inst))
+	return refused
 }
 
-// annotateFormats makes format what it is to weir, an annotation: the library asserts
-// it in the drafts up to 7.
-func annotateFormats(c *jsonschema.Compiler) {
-	for _, name := range [...]string{
-		"date", "date-time", "time", "duration", "period", "email", "hostname", "ipv4", "ipv6", "uri", "uri-reference", "iri",
-		"iri-reference", "uri-template", "json-pointer", "relative-json-pointer", "regex", "uuid", "semver",
-	} {
-		c.RegisterFormat(&jsonschema.Format{Name: name, Validate: func(any) error { return nil }})
+// leaf is the first cause that the library names, at its place in the value.
+func leaf(e *jsonschema.ValidationError, value *Node) issue {
+	for len(e.Causes) > 0 {
+		e = e.Causes[0]
 	}
+	n := value
+	for _, tok := range e.InstanceLocation {
+		next := n.Get(tok)
+		if i, err := strconv.Atoi(tok); n.Kind == List && err == nil && i >= 0 && i < len(n.kids) {
+			next = n.kids[i]
+		}
+		if next == nil {
+			break
+		}
+		n = next
+	}
+	return issue{kind: issueValue, n: n, msg: e.ErrorKind.LocalizedString(message.NewPrinter(language.English))}
+}
+
+// registerFormats makes format what it is to weir, an annotation, although the library
+// asserts it in the drafts up to 7; or asserts the formats on which validators agree.
+func registerFormats(c *jsonschema.Compiler, assert bool) {
+	annotation := func(any) error { return nil }
+	for _, name := range [...]string{
+		"time", "duration", "period", "iri", "iri-reference", "uri-template", "json-pointer", "relative-json-pointer", "regex", "semver",
+	} {
+		c.RegisterFormat(&jsonschema.Format{Name: name, Validate: annotation})
+	}
+	for _, name := range assertedFormats {
+		if !assert {
+			c.RegisterFormat(&jsonschema.Format{Name: name, Validate: annotation})
+		}
+	}
+	if assert {
+		c.RegisterFormat(&jsonschema.Format{Name: "date-time", Validate: func(v any) error {
+			if s, ok := v.(string); ok && !isDateTime(s) {
+				return errors.New("not a date and time with a zone, such as 2026-01-31T08:00:00Z")
+			}
+			return nil
+		}})
+	}
+}
+
+var assertedFormats = [...]string{"date", "date-time", "email", "hostname", "ipv4", "ipv6", "uri", "uri-reference", "uuid"}
+
+// isDateTime takes a space for the T, as the official validator does.
+func isDateTime(s string) bool {
+	_, err := time.Parse(time.RFC3339, strings.ToUpper(strings.Replace(s, " ", "T", 1)))
+	return err == nil
+}
+
+// plainly reports whether a string is of a format without doubt; the library judges
+// the others.
+func plainly(format, s string) bool {
+	switch format {
+	case "date-time":
+		return isDateTime(s)
+	case "date":
+		_, err := time.Parse(time.DateOnly, s)
+		return err == nil
+	}
+	return !slices.Contains(assertedFormats[:], format)
 }
 
 type noLoader struct{}

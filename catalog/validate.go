@@ -44,7 +44,7 @@ func (l *loader) validateDocument(d *document, claim func(walked) bool) error {
 	if d.file.major == 2 {
 		c.onBinding = v.bindings2
 	}
-	for _, is := range c.check(sp.env.at(sp.root), d.root()) {
+	for _, is := range causes(c.check(sp.env.at(sp.root), d.root())) {
 		if is.n.parent == d.root() && is.n.Key == "asyncapi" {
 			continue // normalised, and reported by the version gate
 		}
@@ -54,6 +54,27 @@ func (l *loader) validateDocument(d *document, claim func(walked) bool) error {
 		v.rules()
 	}
 	return nil
+}
+
+// causes drops what another issue explains: a second word on a value that has the
+// wrong type, and a missing field whose name is there with a slip in it.
+func causes(all []issue) []issue {
+	type field struct {
+		of  *Node
+		key string
+	}
+	mistyped, misspelt := map[*Node]bool{}, map[field]bool{}
+	for _, is := range all {
+		switch {
+		case is.kind == issueType:
+			mistyped[is.n] = true
+		case is.kind == issueUnknown && is.field != "":
+			misspelt[field{is.n.parent, is.field}] = true
+		}
+	}
+	return slices.DeleteFunc(all, func(is issue) bool {
+		return is.kind == issueValue && !is.onKey && mistyped[is.n] || is.kind == issueMissing && misspelt[field{is.n, is.field}]
+	})
 }
 
 // documentCheck reports what is wrong with one document.
@@ -73,18 +94,23 @@ func (v *documentCheck) checker() *checker {
 }
 
 func (v *documentCheck) report(rule string, n *Node, msg, hint string) {
-	v.d.fs = append(v.d.fs, newFinding(rule, n, v.subject(n), msg, hint))
+	v.d.fs = append(v.d.fs, newFinding(rule, n, subjectAround(n), msg, hint))
 }
 
 func (v *documentCheck) reportKey(rule string, n *Node, msg, hint string) {
-	f := newFinding(rule, n, v.subject(n), msg, hint)
-	f.Position = n.KeyPos()
-	v.d.fs = append(v.d.fs, f)
+	v.report(rule, n, msg, hint)
+	v.d.fs[len(v.d.fs)-1].Position = n.KeyPos()
 }
 
-// subject is the named thing around a node.
-func (v *documentCheck) subject(n *Node) finding.Subject { return subjectAround(n) }
+// unless softens the last finding to a warning where the specification and the
+// official rules do not demand what it asks for.
+func (v *documentCheck) unless(demanded bool) {
+	if !demanded {
+		v.d.fs[len(v.d.fs)-1].Severity = finding.Warning
+	}
+}
 
+// subjectAround is the named thing around a node.
 func subjectAround(n *Node) finding.Subject {
 	var chain []*Node
 	root := n
@@ -121,7 +147,7 @@ func (v *documentCheck) issue(is issue, sev finding.Severity) {
 			return
 		}
 	}
-	f := newFinding(rule, is.n, v.subject(is.n), is.msg, is.hint)
+	f := newFinding(rule, is.n, subjectAround(is.n), is.msg, is.hint)
 	f.Position = is.position()
 	if is.kind == issueMissing && is.n.parent != nil {
 		f.Position = is.n.KeyPos()
@@ -176,7 +202,7 @@ func (v *documentCheck) bindings2(def string, n *Node) {
 		return
 	}
 	for _, b := range n.kids {
-		for _, is := range v.binding(object, b.Key, v.l.st.deref(b)) {
+		for _, is := range causes(v.binding(object, b.Key, v.l.st.deref(b))) {
 			v.issue(is, finding.Warning)
 		}
 	}
