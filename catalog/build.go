@@ -136,6 +136,9 @@ func (b *builder) channel(entry *Node) *Channel {
 	n := b.st.deref(entry)
 	ch := &Channel{ID: entry.Key, App: b.app, At: entry.KeyPos(), entry: entry, node: n, Identity: n.Identity()}
 	ch.Foreign = n.fileName() != b.doc.file.name
+	if n == nil {
+		ch.Identity = remoteIdentity(b.st, entry)
+	}
 	if ref, ok := refOf(entry); ok && len(entry.kids) > 1 && b.doc.file.major == 2 {
 		for _, k := range entry.kids {
 			if k.Key != "$ref" && n.Get(k.Key) != nil {
@@ -151,16 +154,15 @@ func (b *builder) channel(entry *Node) *Channel {
 		}
 		ch.node = mergeNodes(local, n)
 	}
-	major := n.root().file.major
-	if major == 0 {
-		major = b.doc.file.major
-	}
-	if major == 2 {
+	major := b.majorOf(n)
+	switch {
+	case n == nil: // remote, and not fetched
+	case major == 2:
 		ch.Address = n.Key
 		if !strings.HasPrefix(n.Pointer(), "/channels/") {
 			ch.Address = entry.Key
 		}
-	} else {
+	default:
 		ch.Address = n.Get("address").Text()
 	}
 	n = ch.node
@@ -187,6 +189,17 @@ func (b *builder) channel(entry *Node) *Channel {
 		}
 	}
 	return ch
+}
+
+// majorOf is the major version by which a node is read: that of its own document, for
+// a fragment that of the document which refers to it.
+func (b *builder) majorOf(n *Node) int {
+	if n != nil {
+		if m := n.root().file.major; m != 0 {
+			return m
+		}
+	}
+	return b.doc.file.major
 }
 
 func (b *builder) channelServers(ch *Channel) {
@@ -300,10 +313,7 @@ func (b *builder) traits(n *Node) *Node {
 	if len(list) == 0 {
 		return n
 	}
-	major := n.root().file.major
-	if major == 0 {
-		major = b.doc.file.major
-	}
+	major := b.majorOf(n)
 	out := n
 	for _, t := range list {
 		if t.Kind == List && len(t.kids) > 0 { // 2.0: [trait, parameters]
@@ -398,11 +408,11 @@ func (b *builder) messages2(op *Node) []*Message {
 			continue
 		}
 		n := b.st.deref(e)
-		if n == nil || n.Kind != Map {
+		if n != nil && n.Kind != Map {
 			continue
 		}
 		id := n.Get("messageId").Text()
-		if _, isRef := refOf(e); id == "" && isRef && n.Key != "" && n.parent != nil {
+		if _, isRef := refOf(e); id == "" && isRef && n != nil && n.Key != "" && n.parent != nil {
 			id = n.Key
 		}
 		if id == "" {
@@ -534,6 +544,10 @@ func (b *builder) message(entry *Node, id string) *Message {
 	}
 	if raw == nil || raw.Kind != Map {
 		m.Identity = entry.Identity()
+		if raw == nil {
+			m.Identity = remoteIdentity(b.st, entry)
+			m.Payload = b.schema(entry, nil)
+		}
 		return m
 	}
 	m.Identity = raw.Identity()
@@ -575,7 +589,7 @@ func (b *builder) schema(entry, format *Node) *Schema {
 	r := b.st.follow(entry)
 	if r.node == nil {
 		ref, at := remoteRef(b.st, entry)
-		return &Schema{Format: FormatOpaque, Remote: ref, At: at, Identity: entry.Identity(), store: b.st}
+		return &Schema{Format: FormatOpaque, Remote: ref, At: at, Identity: remoteIdentity(b.st, entry), store: b.st}
 	}
 	n := r.node
 	media := format
@@ -618,11 +632,22 @@ func remoteRef(st *store, n *Node) (string, finding.Position) {
 		}
 		r := st.step(n)
 		if r.node == nil {
+			if !isRemoteName(ref) { // it leads through a remote reference
+				ref = r.what
+			}
 			return ref, n.Get("$ref").Pos()
 		}
 		n = r.node
 	}
 	return "", n.Pos()
+}
+
+// remoteIdentity names what lies behind a reference that was not fetched, so that two
+// references to it are to the same thing.
+func remoteIdentity(st *store, n *Node) Identity {
+	ref, _ := remoteRef(st, n)
+	file, ptr, _ := strings.Cut(ref, "#")
+	return Identity{File: file, Pointer: ptr}
 }
 
 // formatOf reads a schemaFormat as a media type; versions are not looked at.

@@ -16,6 +16,7 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 
 	"github.com/weirhq/weir/finding"
@@ -45,8 +46,9 @@ type Options struct {
 	Compatibility string
 	// Limits bound hostile input; zero fields take their defaults.
 	Limits Limits
-	// Remote fetches a remote reference; nil leaves payloads unresolved and makes
-	// every other remote reference a load error.
+	// Remote fetches a remote reference; nil fetches none. What is not fetched, because
+	// of nil or of [ErrNotAllowed], stays unknown and is a finding; any other error is
+	// a load error.
 	Remote func(ctx context.Context, url string) ([]byte, error)
 	// Severities change the severity of rules by id: error, warning, info or off. Load
 	// errors and the rules that block a topic keep theirs.
@@ -56,6 +58,9 @@ type Options struct {
 	// topic are checked.
 	Validate bool
 }
+
+// ErrNotAllowed is returned by [Options.Remote] for a host that may not be asked.
+var ErrNotAllowed = errors.New("host is not allowed")
 
 // Perspective says whose view 2.x publish and subscribe are written from.
 type Perspective string

@@ -73,8 +73,8 @@ func (l *loader) selected(selector string) []*Node {
 	if !strings.HasPrefix(ptr, "/") {
 		return nil
 	}
-	if n, ok := l.st.pointer(f.root, ptr, 0); ok {
-		return []*Node{n}
+	if r := l.st.pointer(f.root, ptr, 0); r.node != nil {
+		return []*Node{r.node}
 	}
 	return nil
 }

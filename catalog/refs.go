@@ -3,6 +3,8 @@ package catalog
 import (
 	"slices"
 	"strings"
+
+	"github.com/weirhq/weir/finding"
 )
 
 // refChecker walks everything that a document reaches and finds references that
@@ -107,10 +109,8 @@ func (c *refChecker) ref(n *Node, schema bool) {
 	if r.node == nil {
 		switch {
 		case schema && r.kind == refAnchor:
-		case schema && r.kind == refRemote:
-			c.l.report(newFinding("ref/remote", n.Get("$ref"), subjectOf("schema", n.Get("$ref").Value),
-				"remote schema is not fetched, so nothing is known of it",
-				"keep a copy in the catalog, or allow the host with --allow-remote"))
+		case r.kind == refRemote:
+			c.remote(n, schema)
 		default:
 			c.d.errs = append(c.d.errs, r.loadError(n))
 		}
@@ -128,6 +128,19 @@ func (c *refChecker) ref(n *Node, schema bool) {
 		return
 	}
 	c.walk(r.node, schema, false)
+}
+
+// remote reports a reference that was not fetched. A schema behind it is unproven; of
+// anything else the model lacks a part.
+func (c *refChecker) remote(n *Node, schema bool) {
+	ref := n.Get("$ref")
+	f := newFinding("ref/remote", ref, subjectOf("schema", ref.Value), "remote schema is not fetched, so nothing is known of it",
+		"keep a copy in the catalog, or allow the host with --allow-remote")
+	if !schema {
+		f.Severity = finding.Warning
+		f.Subject.Kind, f.Message = "reference", "remote reference is not fetched, so what it stands for is not known"
+	}
+	c.l.report(f)
 }
 
 // newCycle marks all references of the cycle that n leads into, and returns the first

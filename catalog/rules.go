@@ -63,9 +63,8 @@ func Rules() []finding.Rule {
 			Fix: "Name the folder that holds both files with --ref-root.",
 		},
 		{
-			ID: RuleRefRemote, Severity: finding.Error, Purpose: "No reference outside of schemas needs the network.",
-			Why: "weir works offline. A schema behind a URL is left unresolved; a channel or message behind one cannot be.",
-			Fix: "Keep a copy in the catalog, or allow the host with --allow-remote.",
+			ID: RuleRefRemote, Severity: finding.Error, Purpose: "A remote reference to an allowed host can be fetched.",
+			Why: "--allow-remote says that the catalog needs what is there.", Fix: "Repair the URL, try again, or keep a copy in the catalog.",
 		},
 		{
 			ID: RuleRefCycle, Severity: finding.Error, Purpose: "References form no cycle outside of schemas.",
@@ -76,8 +75,9 @@ func Rules() []finding.Rule {
 			Fails: "a server by $ref in AsyncAPI 2.2", Fix: "Copy the target, or move the document to a version that allows the reference.",
 		},
 		{
-			ID: "ref/remote", Severity: finding.Info, Purpose: "A schema lies behind a URL and was not fetched.",
-			Why: "The document loads; the compatibility of the schema is unproven.", Fix: "Keep a copy in the catalog, or allow the host with --allow-remote.",
+			ID: "ref/remote", Severity: finding.Info, Purpose: "Nothing that the catalog means lies behind a URL.",
+			Why: "weir works offline. The document loads without it: the compatibility of a remote schema is unproven, and a remote server, channel, operation or message is unknown (a warning).",
+			Fix: "Keep a copy in the catalog, or allow the host with --allow-remote.",
 		},
 		{
 			ID: "ref/siblings", Severity: finding.Warning, Purpose: "Nothing stands beside $ref.",

@@ -86,6 +86,9 @@ func (v *documentCheck) messages() []*Message {
 }
 
 func (v *documentCheck) fragment(n *Node) bool {
+	if n == nil {
+		return false
+	}
 	f := n.root().file
 	return f != nil && f.major == 0
 }

@@ -215,15 +215,11 @@ func (s *store) lookup(ref, from string, depth int) *resolution {
 	if !strings.HasPrefix(frag, "/") {
 		return &resolution{kind: refAnchor, what: "#" + frag}
 	}
-	n, ok := s.pointer(f.root, frag, depth)
-	if !ok {
-		what := "#" + frag
-		if loc != "" {
-			what = name + what
-		}
-		return &resolution{kind: refMissingPointer, what: what}
+	r := s.pointer(f.root, frag, depth)
+	if r.kind == refMissingPointer && loc != "" {
+		r.what = name + r.what
 	}
-	return &resolution{node: n}
+	return r
 }
 
 func (s *store) localName(loc, from string) (string, *resolution) {
@@ -256,8 +252,10 @@ func (s *store) localName(loc, from string) (string, *resolution) {
 	return p, nil
 }
 
-// pointer evaluates a JSON pointer and follows references on the way.
-func (s *store) pointer(n *Node, ptr string, depth int) (*Node, bool) {
+// pointer evaluates a JSON pointer and follows references on the way. What lies below
+// a remote reference is remote too.
+func (s *store) pointer(n *Node, ptr string, depth int) *resolution {
+	missing := &resolution{kind: refMissingPointer, what: "#" + ptr}
 	for tok := range strings.SplitSeq(ptr[1:], "/") {
 		tok = unescapePointer(tok)
 		for range 32 {
@@ -265,8 +263,11 @@ func (s *store) pointer(n *Node, ptr string, depth int) (*Node, bool) {
 				break
 			}
 			res := s.stepFrom(n, depth+1)
-			if res.node == nil {
-				return nil, false
+			switch {
+			case res.kind == refRemote:
+				return res
+			case res.node == nil:
+				return missing
 			}
 			n = res.node
 		}
@@ -276,17 +277,17 @@ func (s *store) pointer(n *Node, ptr string, depth int) (*Node, bool) {
 		case List:
 			i, err := strconv.Atoi(tok)
 			if err != nil || i < 0 || i >= len(n.kids) {
-				return nil, false
+				return missing
 			}
 			n = n.kids[i]
 		default:
-			return nil, false
+			return missing
 		}
 		if n == nil {
-			return nil, false
+			return missing
 		}
 	}
-	return n, true
+	return &resolution{node: n}
 }
 
 // follow resolves a node to what it stands for. The resolution of a reference that
@@ -327,6 +328,9 @@ func (s *store) fetch(u string) *resolution {
 	e := s.slot(u)
 	e.once.Do(func() {
 		data, err := s.remote(s.ctx, u)
+		if errors.Is(err, ErrNotAllowed) {
+			return
+		}
 		if err != nil {
 			e.err = &LoadError{Rule: RuleRefRemote, At: finding.Position{File: u}, Message: "fetch " + u + ": " + err.Error(), Err: err}
 			return
@@ -341,8 +345,11 @@ func (s *store) fetch(u string) *resolution {
 			e.f = f
 		}
 	})
-	if e.err != nil {
+	switch {
+	case e.err != nil:
 		return &resolution{kind: refUnreadable, what: u, err: e.err}
+	case e.f == nil:
+		return &resolution{kind: refRemote, what: u}
 	}
 	return &resolution{node: e.f.root}
 }
@@ -391,9 +398,7 @@ func (r *resolution) loadError(n *Node) *LoadError {
 	case refEscapes:
 		e.Rule, e.Message = RuleRefEscape, fmt.Sprintf("reference %q leaves the root of the catalog", ref)
 		e.Hint = "name the folder that holds both files with --ref-root"
-	case refRemote:
-		e.Rule, e.Message = RuleRefRemote, fmt.Sprintf("remote reference %q is not fetched", ref)
-		e.Hint = "keep a copy in the catalog, or allow the host with --allow-remote"
+	case refRemote: // a finding, not an error
 	case refCycle:
 		e.Rule, e.Message = RuleRefCycle, fmt.Sprintf("reference %q leads back to itself", ref)
 	case refUnreadable:

@@ -83,3 +83,67 @@ func TestStrictness(t *testing.T) {
 		})
 	}
 }
+
+// A remote reference is not followed and hides nothing else: what lies behind it is
+// unknown, and told as such.
+func TestRemoteReferences(t *testing.T) {
+	files := fstest.MapFS{
+		"a.yaml": {Data: []byte(`asyncapi: 3.0.0
+info: {title: A, version: 1.0.0}
+servers: {far: {$ref: "https://example.com/s.yaml"}, near: {host: x, protocol: kafka}}
+channels:
+  far: {$ref: "https://example.com/c.yaml#/channels/far"}
+  near:
+    address: near.v1
+    messages:
+      Far: {$ref: "https://example.com/m.yaml#/Far"}
+      Through: {payload: {$ref: "#/components/messages/Far/payload"}}
+operations:
+  far: {$ref: "https://example.com/o.yaml"}
+  near: {action: send, channel: {$ref: "#/channels/near"}}
+  nearFar: {action: send, channel: {$ref: "#/channels/far"}}
+components: {messages: {Far: {$ref: "https://example.com/m.yaml#/Far"}}}
+`)},
+		"b.yaml": {Data: []byte(`asyncapi: 2.6.0
+info: {title: B, version: 1.0.0}
+channels:
+  near.v1: {$ref: "a.yaml#/channels/near"}
+  far.v2: {publish: {message: {oneOf: [{$ref: "https://example.com/m.yaml#/Far"}, {name: Near}]}}}
+`)},
+	}
+	c, err := catalog.Load(t.Context(), catalog.Options{FS: files, Validate: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := map[string]string{}
+	for _, f := range c.Findings {
+		if f.Rule == "ref/remote" {
+			lines[f.Position.String()] = f.Severity.String()
+			continue
+		}
+		t.Errorf("%s: %s (%s)", f.Position, f.Message, f.Rule)
+	}
+	want := map[string]string{
+		"a.yaml:3:23": "warning", "a.yaml:5:15": "warning", "a.yaml:9:19": "warning", "a.yaml:10:33": "info",
+		"a.yaml:12:15": "warning", "a.yaml:15:37": "warning", "b.yaml:5:47": "warning",
+	}
+	if d := cmp.Diff(want, lines); d != "" {
+		t.Error(d)
+	}
+	near := c.Definition("near.v1")
+	for _, id := range []string{"Far", "Through"} {
+		if p := near.Message(id).Payload; p == nil || !strings.HasPrefix(p.Remote, "https://example.com/m.yaml") {
+			t.Errorf("payload of %s: %+v", id, p)
+		}
+	}
+	if ms := c.Applications[1].Channels[1].Messages; len(ms) != 2 || ms[0].Payload.Remote == "" || ms[1].Name != "Near" {
+		t.Errorf("messages of far.v2: %+v", ms)
+	}
+	if far := c.Applications[0].Channels[0]; !far.Foreign || far.Topic != "" || far.Identity.String() != "https://example.com/c.yaml#/channels/far" {
+		t.Errorf("remote channel: %+v", far)
+	}
+	_, _, _ = c.Docs(), c.Graph().Mermaid(), c.Search("far")
+	if d := catalog.Diff(c, c); len(d) > 0 {
+		t.Errorf("a catalog differs from itself: %+v", d)
+	}
+}

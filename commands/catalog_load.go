@@ -126,7 +126,7 @@ const (
 func fetchFrom(hosts []string) func(ctx context.Context, ref string) ([]byte, error) {
 	allowed := func(u *url.URL) error {
 		if u.Scheme != "https" && u.Scheme != "http" || !slices.Contains(hosts, u.Hostname()) && !slices.Contains(hosts, u.Host) {
-			return fmt.Errorf("host %s is not in the list of --allow-remote", u.Host)
+			return fmt.Errorf("fetch from %s: %w", u.Host, catalog.ErrNotAllowed)
 		}
 		return nil
 	}
