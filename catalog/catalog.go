@@ -57,6 +57,9 @@ type Options struct {
 	// rule of [Rules]. Without it the model is built and only the rules that block a
 	// topic are checked.
 	Validate bool
+	// Parse reads an Avro or Protobuf schema in its own language, which this package
+	// does not know, and says where and why it cannot be read. nil checks none.
+	Parse func(ctx context.Context, s *Schema) (finding.Position, error)
 }
 
 // ErrNotAllowed is returned by [Options.Remote] for a host that may not be asked.

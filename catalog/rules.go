@@ -141,6 +141,11 @@ func Rules() []finding.Rule {
 			Why: "An error in 2.x on the document, its operations and its messages; a warning elsewhere.", Fix: "Keep one.", Source: "AsyncAPI 2.x",
 		},
 		{
+			ID: "schema/invalid", Severity: finding.Error, Purpose: "An Avro or Protobuf schema can be read by its own language.",
+			Why: "A schema that no serializer reads describes nothing, and compatibility cannot be judged.",
+			Fix: "Repair the schema, or add the file that declares the type it names.", Source: "Apache Avro specification; Protocol Buffers language specification",
+		},
+		{
 			ID: "schema/example-invalid", Severity: finding.Warning, Purpose: "Examples and defaults match their schema.",
 			Why: "Examples feed documentation, tests and replays. An error for message examples and at the top level of a schema in 2.x, as in the official parser; a warning elsewhere.",
 			Fix: "Correct the example or the schema.", Source: "AsyncAPI",

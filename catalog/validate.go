@@ -30,8 +30,47 @@ func (l *loader) validate(ctx context.Context, c *Catalog) error {
 	if failed != nil {
 		return failed
 	}
+	l.foreignSchemas(ctx, c)
 	l.crossRules(c)
 	return nil
+}
+
+// foreignSchemas reads each Avro and Protobuf schema once in its own language.
+func (l *loader) foreignSchemas(ctx context.Context, c *Catalog) {
+	if l.o.Parse == nil {
+		return
+	}
+	wrong := map[string][]string{} // pointers of what the official schemas refuse, by file
+	for _, d := range l.docs {
+		for _, f := range d.fs {
+			if strings.HasPrefix(f.Rule, "spec/") {
+				wrong[f.Position.File] = append(wrong[f.Position.File], f.Pointer+"/")
+			}
+		}
+	}
+	seen := map[Identity]bool{}
+	for ch := range c.Channels() {
+		for _, m := range ch.Messages {
+			for _, s := range [...]*Schema{m.Payload, m.Headers, m.Key} {
+				if s == nil || s.node == nil || s.Format != FormatAvro && s.Format != FormatProtobuf || seen[s.Identity] {
+					continue
+				}
+				seen[s.Identity] = true
+				if slices.ContainsFunc(wrong[s.Identity.File], func(p string) bool { return strings.HasPrefix(p, s.Identity.Pointer+"/") }) {
+					continue
+				}
+				at, err := l.o.Parse(ctx, s)
+				if err == nil {
+					continue
+				}
+				f := newFinding("schema/invalid", s.node, subjectOf("message", m.ID), "not a valid "+string(s.Format)+" schema: "+err.Error(), "")
+				if at.File != "" {
+					f.Position = at
+				}
+				l.report(f)
+			}
+		}
+	}
 }
 
 func (l *loader) validateDocument(d *document, claim func(walked) bool) error {

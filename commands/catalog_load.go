@@ -16,6 +16,8 @@ import (
 
 	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/catalog/source"
+	"github.com/weirhq/weir/compat"
+	"github.com/weirhq/weir/finding"
 	"github.com/weirhq/weir/internal/config"
 )
 
@@ -60,7 +62,7 @@ func catalogOptions(cfg *config.Config, f *catalogFlags, tree *source.Tree) cata
 	section := cfg.Project.Catalog
 	o := catalog.Options{
 		FS: tree.FS, Dir: tree.Dir, Paths: tree.Paths, Env: f.env, Overlays: section.Env[f.env].Overlays,
-		Compatibility: cfg.Project.Compat.Mode, Severities: section.Severities,
+		Compatibility: cfg.Project.Compat.Mode, Severities: section.Severities, Parse: parseSchema,
 		Limits: catalog.Limits{
 			DocumentBytes: int64(section.Limits["document_bytes"]), Depth: section.Limits["depth"],
 			Nodes: section.Limits["nodes"], Files: section.Limits["files"],
@@ -86,6 +88,25 @@ func catalogOptions(cfg *config.Config, f *catalogFlags, tree *source.Tree) cata
 		o.Remote = fetchFrom(hosts)
 	}
 	return o
+}
+
+// parseSchema reads a schema with the checker of its language.
+func parseSchema(ctx context.Context, s *catalog.Schema) (finding.Position, error) {
+	v := compat.SchemaVersion(s, "")
+	if v.Err != nil {
+		return finding.Position{}, v.Err
+	}
+	for _, c := range checkers("", false) {
+		if c.Format() != v.Schema.Format {
+			continue
+		}
+		_, err := c.Parse(ctx, v.Schema)
+		if se, ok := errors.AsType[*compat.SchemaError](err); ok {
+			return se.At, se.Err
+		}
+		return finding.Position{}, err
+	}
+	return finding.Position{}, nil
 }
 
 // matchGlob matches a path or any folder above it.
