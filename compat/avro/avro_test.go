@@ -118,6 +118,16 @@ func TestCheck(t *testing.T) {
 			backward: []string{`avro/name-mismatch /name /name "X"`},
 			forward:  []string{`avro/name-mismatch /name /name "X"`},
 		},
+		"alias of a name without a namespace": {
+			old: `{"type":"fixed","name":"Sum","size":4}`, new: `{"type":"fixed","name":"Total","namespace":"shop","aliases":[".Sum"],"size":4}`,
+			backward: []string{"avro/alias-one-way"},
+			forward:  []string{`avro/name-mismatch /name /name "\u0000\u0000\u0000\u0000"`},
+		},
+		"one field for two of the reader's": {
+			old: order(`{"name":"a","type":"int"}`), new: order(`{"name":"b","aliases":["a"],"type":"string"}`, `{"name":"a","type":"int"}`),
+			backward: []string{`avro/type-mismatch /fields/0/type /fields/0/type {"a":0}`, "avro/alias-one-way"},
+			forward:  nil,
+		},
 		"namespace moved": {
 			old: `{"type":"enum","name":"a.A","symbols":["X"]}`, new: `{"type":"enum","name":"b.A","symbols":["X"]}`,
 			backward: []string{"avro/namespace-changed"}, forward: []string{"avro/namespace-changed"},

@@ -138,7 +138,7 @@ func (v *resolver) content(w, r *node) error {
 }
 
 func (v *resolver) record(w, r *node) error {
-	wants := make([]*node, len(w.fields))
+	wants := make([][]*node, len(w.fields)) // an alias may give a field to two of the reader's
 	if r != nil {
 		for i := range r.fields {
 			rf := &r.fields[i]
@@ -147,7 +147,8 @@ func (v *resolver) record(w, r *node) error {
 			case ambiguous:
 				v.refuse(ambiguousField, w, r, i)
 			case wf != nil:
-				wants[w.byName[wf.name]] = rf.typ
+				k := w.byName[wf.name]
+				wants[k] = append(wants[k], rf.typ)
 			case !rf.hasDefault:
 				v.refuse(missingDefault, w, r, i)
 			case !fits(rf.def, rf.typ):
@@ -156,8 +157,15 @@ func (v *resolver) record(w, r *node) error {
 		}
 	}
 	for i := range w.fields {
-		if err := v.value(w.fields[i].typ, wants[i]); err != nil {
-			return err
+		if len(wants[i]) == 0 {
+			wants[i] = []*node{nil}
+		}
+		start := v.buf
+		for _, r := range wants[i] {
+			v.buf = start
+			if err := v.value(w.fields[i].typ, r); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -97,9 +97,14 @@ func (s side) remarkType(w, r, o, n *node, add func(compat.Finding)) {
 	}
 	change := o.fullName() + " -> " + n.fullName()
 	if w.name == r.name {
-		add(s.remark("avro/namespace-changed", w.place, r.place,
-			fmt.Sprintf("namespace of %s %s changed: %s", n.kind, n.name, change), change,
-			"keep the namespace: generated classes and registries that compare full names see another type"))
+		msg := fmt.Sprintf("namespace of %s %s changed: %s", n.kind, n.name, change)
+		if n.kind != kindRecord {
+			// Resolver.ReaderUnion.firstMatchingBranch compares the full names of enums and
+			// fixed, SchemaCompatibility of the same library does not.
+			msg += "; as a branch of a union Java's reader refuses it, although its compatibility check does not"
+		}
+		add(s.remark("avro/namespace-changed", w.place, r.place, msg, change,
+			"keep the namespace, or name the old full name as an alias: generated classes and readers that compare full names see another type"))
 		return
 	}
 	add(s.remark("avro/alias-one-way", w.place, r.place,

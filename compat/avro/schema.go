@@ -286,12 +286,10 @@ func (p *parser) reference(v *value, name, space, ptr string, slot **node) error
 
 // lookup prefers the enclosing namespace and falls back to none, as Java does.
 func (p *parser) lookup(name, space string) *node {
-	if !strings.Contains(name, ".") && space != "" {
-		if n := p.names[space+"."+name]; n != nil {
-			return n
-		}
+	if n := p.names[qualified(name, space)]; n != nil {
+		return n
 	}
-	return p.names[name]
+	return p.names[qualified(name, "")]
 }
 
 func (p *parser) object(v *value, space, ptr string, slot **node) error {
@@ -371,10 +369,7 @@ func (p *parser) define(n *node, v *value, space, ptr string) error {
 		n.namespace, n.name = name.text[:i], name.text[i+1:]
 	}
 	for _, a := range texts(v.get("aliases")) {
-		if !strings.Contains(a, ".") && n.namespace != "" {
-			a = n.namespace + "." + a
-		}
-		n.aliases = append(n.aliases, a)
+		n.aliases = append(n.aliases, qualified(a, n.namespace))
 	}
 	if slices.Contains(kindNames[:], n.fullName()) {
 		return failAt(name.off, pointerKey(ptr, "name"), "read %s: %q is the name of a type of Avro itself", n.kind, n.name)
@@ -383,6 +378,18 @@ func (p *parser) define(n *node, v *value, space, ptr string) error {
 		p.names[n.fullName()] = n
 	}
 	return nil
+}
+
+// qualified is the full name that a name means in a namespace. A dot in front means
+// none, as in Java.
+func qualified(name, space string) string {
+	switch {
+	case strings.HasPrefix(name, "."):
+		return name[1:]
+	case space == "" || strings.Contains(name, "."):
+		return name
+	}
+	return space + "." + name
 }
 
 // defined checks, once the type is complete, that its name was not taken by a
@@ -544,11 +551,7 @@ func (p *parser) loadType(ctx context.Context, u pending) error {
 	if p.loaded++; p.loaded > maxReferences {
 		return fmt.Errorf("resolve type %q: more than %d references", u.name, maxReferences)
 	}
-	full := u.name
-	if !strings.Contains(full, ".") && u.space != "" {
-		full = u.space + "." + full
-	}
-	text, name, err := p.load(ctx, full, u.from)
+	text, name, err := p.load(ctx, qualified(u.name, u.space), u.from)
 	if err != nil {
 		return fmt.Errorf("resolve type %q: %w", u.name, err)
 	}

@@ -458,6 +458,24 @@ func (d *differ) cardinality(c Change, f, g protoreflect.FieldDescriptor) {
 	d.add(c)
 }
 
+// sameEntry reports that two messages are both what the entry of one map is: a key
+// and a value of the same types.
+func sameEntry(a, b protoreflect.MessageDescriptor) bool {
+	for _, number := range []protoreflect.FieldNumber{1, 2} {
+		f, g := a.Fields().ByNumber(number), b.Fields().ByNumber(number)
+		if f == nil || g == nil || f.Kind() != g.Kind() || f.IsList() || g.IsList() {
+			return false
+		}
+		if m := f.Message(); m != nil && m.FullName() != g.Message().FullName() {
+			return false
+		}
+		if e := f.Enum(); e != nil && e.FullName() != g.Enum().FullName() {
+			return false
+		}
+	}
+	return a.Fields().Len() == 2 && b.Fields().Len() == 2
+}
+
 func isMany(class string) bool { return class == "repeated" || class == "map" }
 
 // Groups of types that read each other's bytes (compare the wire types of the
@@ -499,10 +517,8 @@ func (d *differ) fieldTypes(base Change, f, g protoreflect.FieldDescriptor) {
 		d.fieldTypes(base, f.MapValue(), g.MapValue())
 		return
 	}
-	if f.IsMap() || g.IsMap() {
-		if f.Kind() == g.Kind() {
-			return // the cardinality changed, which is the finding
-		}
+	if f.IsMap() != g.IsMap() && f.Kind() == g.Kind() && sameEntry(f.Message(), g.Message()) {
+		return // a map is a repeated message on the wire: only the cardinality changed
 	}
 	base.kind = valueChange
 	base.was, base.is = typeName(f), typeName(g)

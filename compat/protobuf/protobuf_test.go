@@ -82,13 +82,28 @@ var changeCases = []struct {
 		backward: []string{"proto/label-to-repeated" + breakProven}, forward: []string{"proto/label-to-repeated" + breakProven},
 	}, {
 		name: "repeated to map", old: msg("repeated M n = 1;"), new: msg("map<string, string> n = 1;"),
-		backward: []string{"proto/field-cardinality-changed" + breakProven}, forward: []string{"proto/field-cardinality-changed" + breakProven},
+		backward: []string{"proto/field-cardinality-changed" + breakProven, "proto/field-type-changed" + breakProven},
+		forward:  []string{"proto/field-cardinality-changed" + breakProven, "proto/field-type-changed" + breakProven},
+	}, {
+		name: "map to a list of its entries under wire", profile: Wire,
+		old: msg("map<string, int32> n = 1;"), new: msg("repeated N n = 1;") + "message N { string key = 1; int32 value = 2; }",
+	}, {
+		name: "map to a list of something else under wire", profile: Wire,
+		old: msg("map<string, int32> n = 1;"), new: msg("repeated N n = 1;") + "message N { string key = 1; string value = 2; }",
+		backward: []string{"proto/field-type-changed" + breakProven}, forward: []string{"proto/field-type-changed" + breakProven},
+	}, {
+		name: "map renamed under wire", profile: Wire, old: msg("map<string, int32> n = 1;"), new: msg("map<string, int32> m = 1;"),
 	}, {
 		name: "map value", old: msg("map<string, int32> n = 1;"), new: msg("map<string, string> n = 1;"),
 		backward: []string{"proto/field-type-changed" + breakProven}, forward: []string{"proto/field-type-changed" + breakProven},
 	}, {
 		name: "required added", old: "message M { }", new: "message M { required int32 n = 1; }",
 		backward: []string{"proto/required-field-added" + breakProven}, forward: []string{"proto/required-field-added" + harmless},
+	}, {
+		name: "required by a feature",
+		old:  "edition = \"2023\"; message M { int32 n = 1; }", new: "edition = \"2023\"; message M { int32 n = 1 [features.field_presence = LEGACY_REQUIRED]; }",
+		backward: []string{"proto/field-cardinality-changed" + breakProven, "proto/required-field-added" + breakProven},
+		forward:  []string{"proto/field-cardinality-changed" + harmless, "proto/required-field-added" + harmless},
 	}, {
 		name: "required dropped", old: "message M { required int32 n = 1; }", new: "message M { optional int32 n = 1; }",
 		backward: []string{"proto/field-cardinality-changed" + harmless, "proto/required-field-removed" + harmless},

@@ -275,18 +275,48 @@ func (s sides) tryJSON(m *dynamicpb.Message) *compat.Witness {
 func (s sides) proveRequired() *compat.Witness {
 	m := dynamicpb.NewMessage(s.writer)
 	fillRequired(m, maxLevels)
-	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
-	if err != nil {
-		return nil
+	raw, err := proto.MarshalOptions{Deterministic: true, AllowPartial: true}.Marshal(m)
+	if err != nil || missingRequired(m) != "" {
+		return nil // no message this writer can write
 	}
 	r, err := s.read(raw)
-	if err == nil {
-		err = proto.CheckInitialized(r)
+	if err != nil {
+		return s.witness(m, raw, "", fmt.Sprintf("%s refuses it: %v", s.readerWord, clean(err)))
 	}
-	if err == nil {
-		return nil
+	if name := missingRequired(r); name != "" {
+		return s.witness(m, raw, "", fmt.Sprintf("%s refuses it: required field %s is not set", s.readerWord, name))
 	}
-	return s.witness(m, raw, "", fmt.Sprintf("%s refuses it: %v", s.readerWord, clean(err)))
+	return nil
+}
+
+// missingRequired is the full name of a required field that a message lacks.
+// proto.CheckInitialized knows the label required only, and not the feature
+// LEGACY_REQUIRED that stands for it in editions.
+func missingRequired(m protoreflect.Message) protoreflect.FullName {
+	fs := m.Descriptor().Fields()
+	for i := range fs.Len() {
+		if f := fs.Get(i); f.Cardinality() == protoreflect.Required && !m.Has(f) {
+			return f.FullName()
+		}
+	}
+	var missing protoreflect.FullName
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case f.IsMap() && f.MapValue().Message() != nil:
+			v.Map().Range(func(_ protoreflect.MapKey, e protoreflect.Value) bool {
+				missing = missingRequired(e.Message())
+				return missing == ""
+			})
+		case f.IsList() && f.Message() != nil:
+			for i := 0; i < v.List().Len() && missing == ""; i++ {
+				missing = missingRequired(v.List().Get(i).Message())
+			}
+		case f.Message() != nil && !f.IsMap():
+			missing = missingRequired(v.Message())
+		}
+		return missing == ""
+	})
+	return missing
 }
 
 func (s sides) proveDefault() *compat.Witness {
