@@ -53,6 +53,8 @@ type Options struct {
 	// Severities change the severity of rules by id: error, warning, info or off. Load
 	// errors and the rules that block a topic keep theirs.
 	Severities map[string]string
+	// Parsed, when set, keeps the files of this load for the next one that is given it.
+	Parsed *Parsed
 	// Validate also checks the documents against the official schemas and every
 	// rule of [Rules]. Without it the model is built and only the rules that block a
 	// topic are checked.

@@ -39,8 +39,11 @@ func (d *document) root() *Node { return d.file.root }
 func Load(ctx context.Context, o Options) (*Catalog, error) {
 	l := &loader{o: o, st: &store{
 		ctx: ctx, fsys: o.FS, dir: o.Dir, limits: o.Limits.withDefaults(),
-		remote: o.Remote, files: map[string]*entry{},
+		remote: o.Remote, files: map[string]*entry{}, parsed: o.Parsed,
 	}}
+	if len(o.Overlays) > 0 {
+		l.st.parsed = nil // patches are written into the nodes
+	}
 	severities, err := o.severities()
 	if err != nil {
 		return nil, err

@@ -1,7 +1,9 @@
 package catalog_test
 
 import (
+	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -48,5 +50,40 @@ func TestOrdersExample(t *testing.T) {
 	at := def.Messages[0].Payload.Locate("/properties/items/items/properties/sku").String()
 	if at != "common/schemas/order.json:25:9" {
 		t.Errorf("sku is at %s", at)
+	}
+}
+
+// TestParsedShared loads two versions that share their parsed files: each must be what
+// it is alone, also where one is patched by an overlay.
+func TestParsedShared(t *testing.T) {
+	doc := func(title, kind string) *fstest.MapFile {
+		return &fstest.MapFile{Data: []byte("asyncapi: 3.0.0\ninfo: {title: " + title + ", version: 1.0.0}\nchannels:\n  c:\n    address: topic." + title +
+			"\n    messages:\n      m: {payload: {type: " + kind + "}}\n")}
+	}
+	patch := &fstest.MapFile{Data: []byte("a.yaml#/channels/c/messages/m/payload: {type: integer}\n")}
+	before := fstest.MapFS{"a.yaml": doc("a", "string"), "b.yaml": doc("b", "string"), "dev.yaml": patch}
+	after := fstest.MapFS{"a.yaml": doc("a", "string"), "b.yaml": doc("b", "boolean"), "dev.yaml": patch}
+	kinds := func(o catalog.Options) string {
+		t.Helper()
+		o.Paths = []string{"a.yaml", "b.yaml"}
+		c, err := catalog.Load(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out []string
+		for ch := range c.Channels() {
+			out = append(out, ch.Messages[0].Payload.Node().Get("type").Text())
+		}
+		return strings.Join(out, " ")
+	}
+	shared := &catalog.Parsed{}
+	for i, o := range []catalog.Options{
+		{FS: before}, {FS: after}, {FS: before, Overlays: []string{"dev.yaml"}}, {FS: before}, {FS: after},
+	} {
+		alone := kinds(o)
+		o.Parsed = shared
+		if got := kinds(o); got != alone {
+			t.Errorf("load %d: %q, alone it is %q", i, got, alone)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ type store struct {
 	dir    string
 	limits Limits
 	remote func(ctx context.Context, url string) ([]byte, error)
+	parsed *Parsed
 
 	mu     sync.Mutex
 	files  map[string]*entry
@@ -106,7 +108,34 @@ func plainFSError(err error) string {
 	return err.Error()
 }
 
+// Parsed shares files between loads of two versions of one catalog, so that what both
+// have alike is parsed once. The loads have the same Paths and Limits, and run one
+// after the other.
+type Parsed struct {
+	files sync.Map // parsedKey -> *file
+}
+
+type parsedKey struct {
+	name string
+	hash [sha256.Size]byte
+}
+
 func (s *store) parse(name string, data []byte) (*file, error) {
+	if s.parsed == nil {
+		return s.parseAnew(name, data)
+	}
+	key := parsedKey{name, sha256.Sum256(data)}
+	if f, ok := s.parsed.files.Load(key); ok {
+		return f.(*file), nil //nolint:forcetypeassert // nothing else is stored
+	}
+	f, err := s.parseAnew(name, data)
+	if err == nil {
+		s.parsed.files.Store(key, f)
+	}
+	return f, err
+}
+
+func (s *store) parseAnew(name string, data []byte) (*file, error) {
 	f := &file{name: name}
 	if strings.HasSuffix(name, ".proto") {
 		if int64(len(data)) > s.limits.DocumentBytes {

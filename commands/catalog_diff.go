@@ -11,6 +11,7 @@ import (
 
 	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/catalog/source"
+	"github.com/weirhq/weir/compat"
 	"github.com/weirhq/weir/internal/config"
 	"github.com/weirhq/weir/internal/term"
 )
@@ -94,12 +95,12 @@ func (d *Deps) catalogAt(ctx context.Context, cfg *config.Config, o *catalogDiff
 			return nil, catalogFailure(err)
 		}
 		defer func() { _ = cur.Close() }()
-		side, err := openBaseline(ctx, spec, cfg, cur, nil)
+		side, err := compat.OpenBaseline(ctx, spec, dir, cur)
 		if err != nil {
 			return nil, err
 		}
 		defer side.Close()
-		c, err := catalog.Load(ctx, catalogOptions(cfg, &o.catalogFlags, side.tree))
+		c, err := catalog.Load(ctx, catalogOptions(cfg, &o.catalogFlags, side.Tree))
 		return c, catalogFailure(err)
 	}
 	path := spec

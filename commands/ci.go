@@ -77,7 +77,8 @@ func runCI(ctx context.Context, d *Deps, o *ciOptions) error {
 	if err != nil {
 		return err
 	}
-	run, err := compareTree(ctx, d, policy, &o.catalogFlags, o.against, true)
+	c := &comparison{d: d, cfg: cfg, policy: policy, flags: &o.catalogFlags, validate: true}
+	run, err := c.tree(ctx, o.against)
 	if err != nil {
 		return compatFailure(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/weirhq/weir/catalog/source"
 	"github.com/weirhq/weir/compat"
 	"github.com/weirhq/weir/finding"
 	"github.com/weirhq/weir/internal/config"
@@ -82,24 +81,4 @@ func fromRegistry(ctx context.Context, d *Deps, address string, subjects []compa
 	}
 	out, loose, err := compat.FromRegistry(ctx, c, subjects, compat.TopicNames, true)
 	return out, loose, "registry " + c.Name(), err
-}
-
-func compareBareRegistry(ctx context.Context, d *Deps, e *compat.Engine, address string, cur *source.Tree) (*compatRun, error) {
-	files, roots, err := schemaFiles(cur)
-	if err != nil {
-		return nil, err
-	}
-	all, _, err := compat.TreeSubjects(compat.Tree{}, compat.Tree{FS: cur.FS, Files: files, Roots: roots}, "")
-	if err != nil {
-		return nil, err
-	}
-	subjects, loose, words, err := fromRegistry(ctx, d, address, all)
-	if err != nil {
-		return nil, err
-	}
-	results, err := e.Compare(ctx, subjects)
-	if err != nil {
-		return nil, err
-	}
-	return &compatRun{report: e.Report(results, loose, words), rules: e.Rules()}, nil
 }

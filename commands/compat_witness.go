@@ -58,11 +58,11 @@ func runCompatWitness(ctx context.Context, d *Deps, o *compatWitnessOptions) err
 		return err
 	}
 	cwd := cfg.Env().Dir
-	old, err := fileVersion(cwd, o.old, "old", o.schemaFormat)
+	old, err := compat.OpenFile(cwd, o.old, "old", compat.Format(o.schemaFormat))
 	if err != nil {
 		return err
 	}
-	cur, err := fileVersion(cwd, o.new, "new", o.schemaFormat)
+	cur, err := compat.OpenFile(cwd, o.new, "new", compat.Format(o.schemaFormat))
 	if err != nil {
 		return err
 	}

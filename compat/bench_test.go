@@ -6,6 +6,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/compat"
 )
 
@@ -39,8 +40,15 @@ func BenchmarkGate(b *testing.B) {
 	before, after := manyDocuments(100, 0), manyDocuments(100, 20)
 	e := compat.NewEngine(checkers(), compat.Policy{Now: today})
 	for b.Loop() {
-		past := compat.Past{Side: compat.Side{Catalog: load(b, before)}}
-		subjects, loose := compat.CatalogSubjects(past, compat.Side{Catalog: load(b, after)})
+		both := &catalog.Parsed{}
+		side := func(fsys fstest.MapFS) compat.Side {
+			c, err := catalog.Load(b.Context(), catalog.Options{FS: fsys, Parsed: both})
+			if err != nil {
+				b.Fatal(err)
+			}
+			return compat.Side{Catalog: c}
+		}
+		subjects, loose := compat.CatalogSubjects(compat.Past{Side: side(before)}, side(after))
 		results, err := e.Compare(b.Context(), subjects)
 		if err != nil {
 			b.Fatal(err)

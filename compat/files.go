@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -47,6 +49,42 @@ func FileVersion(fsys fs.FS, name, version string, f Format) (*Version, error) {
 		Schema: Schema{Format: f, Text: text, Name: name, Version: version, Load: loadFrom(fsys)},
 	}, nil
 }
+
+// OpenFile makes a version of a file on disk, under the name that the user gave it; its
+// references may lie in its own folder. f is empty where the name tells the format.
+func OpenFile(cwd, name, version string, f Format) (*Version, error) {
+	full := name
+	if !filepath.IsAbs(full) {
+		full = filepath.Join(cwd, name)
+	}
+	base := filepath.Base(full)
+	v, err := FileVersion(os.DirFS(filepath.Dir(full)), base, version, f)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &FileError{fmt.Errorf("read %s: there is no such file", name)}
+	}
+	if err != nil {
+		return nil, &FileError{err}
+	}
+	shown := filepath.ToSlash(name)
+	load := v.Schema.Load
+	v.Schema.Name, v.At.File = shown, shown
+	v.Schema.Load = func(ctx context.Context, ref, from string) ([]byte, string, error) {
+		if from == shown || from == "" {
+			from = base
+		}
+		return load(ctx, ref, from)
+	}
+	return v, nil
+}
+
+// FileError is a file of the command line that cannot be read.
+type FileError struct{ err error }
+
+func (e *FileError) Error() string { return e.err.Error() }
+func (e *FileError) Unwrap() error { return e.err }
+
+// Code is the class of the failure.
+func (*FileError) Code() string { return "usage" }
 
 func readFile(fsys fs.FS, name string) ([]byte, error) {
 	f, err := fsys.Open(name)

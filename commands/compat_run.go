@@ -1,0 +1,179 @@
+package commands
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/weirhq/weir/catalog"
+	"github.com/weirhq/weir/catalog/source"
+	"github.com/weirhq/weir/compat"
+	"github.com/weirhq/weir/finding"
+	"github.com/weirhq/weir/internal/config"
+)
+
+// comparison is what check and ci run: two files, or a tree and its baseline.
+type comparison struct {
+	d        *Deps
+	cfg      *config.Config
+	policy   compat.Policy
+	flags    *catalogFlags
+	nameless bool
+	// validate also runs the catalog's own checks.
+	validate bool
+}
+
+// compatRun is a finished comparison.
+type compatRun struct {
+	report  *compat.Report
+	rules   []finding.Rule
+	catalog *catalog.Catalog // nil for files
+	loadErr error
+}
+
+// end is the command's error: unreadable input goes before the gate.
+func (r *compatRun) end() error {
+	switch {
+	case r.loadErr != nil:
+		return r.loadErr
+	case r.report.Invalid():
+		return &Error{code: CatalogCode, err: errors.New("a schema cannot be read"), hint: "the findings say which and where"}
+	case !r.report.Passed():
+		return errGate
+	}
+	return nil
+}
+
+// compatFailure gives errors that only packages below know their class.
+func compatFailure(err error) error {
+	if se, ok := errors.AsType[*compat.SchemaError](err); ok {
+		return &Error{code: CatalogCode, err: se}
+	}
+	return err
+}
+
+func (c *comparison) run(ctx context.Context, subjects []compat.Subject, loose []finding.Finding, baseline string) (*compatRun, error) {
+	e := compat.NewEngine(checkers(c.policy.As, c.nameless), c.policy)
+	results, err := e.Compare(ctx, subjects)
+	if err != nil {
+		return nil, err
+	}
+	return &compatRun{report: e.Report(results, loose, baseline), rules: e.Rules()}, nil
+}
+
+func (c *comparison) files(ctx context.Context, oldFile, newFile string, f compat.Format) (*compatRun, error) {
+	cwd := c.cfg.Env().Dir
+	was, err := compat.OpenFile(cwd, oldFile, "old", f)
+	if err != nil {
+		return nil, err
+	}
+	is, err := compat.OpenFile(cwd, newFile, "new", f)
+	if err != nil {
+		return nil, err
+	}
+	return c.run(ctx, []compat.Subject{compat.FilePair(was, is, c.policy.Mode)}, nil, oldFile)
+}
+
+// tree compares a catalog, or a folder of bare schema files, with a baseline.
+func (c *comparison) tree(ctx context.Context, against string) (*compatRun, error) {
+	spec, err := againstWhat(against, c.cfg)
+	if err != nil {
+		return nil, err
+	}
+	section := c.cfg.Project.Catalog
+	cur, err := source.Open(source.Where{
+		Cwd: c.cfg.Env().Dir, RefRoot: cmp.Or(c.flags.refRoot, section.RefRoot), ConfigDir: c.cfg.Root,
+		Paths: c.flags.paths, Defaults: section.Paths,
+	})
+	if err != nil {
+		return nil, catalogFailure(err)
+	}
+	defer func() { _ = cur.Close() }()
+	var address string // of a registry
+	if s, ok := strings.CutPrefix(spec, "registry:"); ok {
+		spec, address = "none", s
+	}
+	b, err := compat.OpenBaseline(ctx, spec, c.cfg.Env().Dir, cur)
+	if err != nil {
+		return nil, err
+	}
+	defer b.Close()
+	both := &catalog.Parsed{} // what both sides have alike is parsed once
+	now, loadErr := c.load(ctx, cur, c.validate, both)
+	switch {
+	case now == nil:
+		return nil, catalogFailure(loadErr)
+	case len(now.Applications) > 0 || !bare(cur, loadErr):
+		return c.catalog(ctx, b, cur, now, loadErr, both, address)
+	case address != "":
+		return c.bareRegistry(ctx, address, cur)
+	}
+	return c.bare(ctx, b, cur)
+}
+
+func (c *comparison) load(ctx context.Context, t *source.Tree, validate bool, shared *catalog.Parsed) (*catalog.Catalog, error) {
+	o := catalogOptions(c.cfg, c.flags, t)
+	o.Validate, o.Parsed = validate, shared
+	return catalog.Load(ctx, o)
+}
+
+// catalog compares the messages of a catalog with the baseline, or with the registry
+// at an address, and what its senders declare with what its receivers do.
+func (c *comparison) catalog(ctx context.Context, b *compat.Baseline, cur *source.Tree, now *catalog.Catalog, loadErr error, both *catalog.Parsed, address string) (*compatRun, error) {
+	c.policy.Waivers = append(c.policy.Waivers, compat.CatalogWaivers(now)...)
+	var subjects []compat.Subject
+	var loose []finding.Finding
+	var err error
+	words := b.Words
+	switch {
+	case address != "":
+		all, _ := compat.CatalogSubjects(compat.Past{Side: compat.Side{Catalog: &catalog.Catalog{}}}, compat.Side{Catalog: now})
+		subjects, loose, words, err = fromRegistry(ctx, c.d, address, all)
+	case b.Tree != nil:
+		subjects, loose, err = c.changes(ctx, b, compat.Side{Catalog: now, Unread: unread(loadErr)}, both)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if le, ok := errors.AsType[*catalog.LoadErrors](loadErr); ok {
+		loose = append(loose, le.Findings()...)
+	}
+	r, err := c.run(ctx, append(subjects, compat.LinkSubjects(now)...), loose, words)
+	if err != nil {
+		return nil, err
+	}
+	r.catalog, r.loadErr = now, catalogFailure(loadErr)
+	return r, nil
+}
+
+// changes pairs a catalog with its baseline.
+func (c *comparison) changes(ctx context.Context, b *compat.Baseline, now compat.Side, both *catalog.Parsed) ([]compat.Subject, []finding.Finding, error) {
+	past := compat.Past{NoHistory: b.NoHistory(), Side: compat.Side{Version: b.Tree.Version, Catalog: &catalog.Catalog{}}}
+	var unreadable []finding.Finding
+	if len(b.Tree.Paths) > 0 {
+		var err error
+		if past.Catalog, err = c.load(ctx, b.Tree, false, both); past.Catalog == nil {
+			return nil, nil, catalogFailure(err)
+		}
+		unreadable = b.Problems(err, c.policy.Unproven)
+	}
+	past.History = b.CatalogHistory(func(ctx context.Context, t *source.Tree) (*catalog.Catalog, error) {
+		return c.load(ctx, t, false, nil)
+	})
+	subjects, loose := compat.CatalogSubjects(past, now)
+	return subjects, append(unreadable, loose...), nil
+}
+
+// unread lists the documents that a load left out.
+func unread(err error) []string {
+	le, ok := errors.AsType[*catalog.LoadErrors](err)
+	if !ok {
+		return nil
+	}
+	var files []string
+	for _, e := range le.Errors {
+		files = append(files, e.At.File)
+	}
+	return files
+}

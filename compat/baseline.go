@@ -1,0 +1,265 @@
+package compat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/weirhq/weir/catalog"
+	"github.com/weirhq/weir/catalog/source"
+	"github.com/weirhq/weir/finding"
+)
+
+// Baseline is the version of a tree that a work tree is compared with.
+type Baseline struct {
+	// Words name it in a report: as it was asked for, and the commit it led to.
+	Words string
+	// Tree is nil where nothing was asked for.
+	Tree *source.Tree
+
+	repo *source.Repo
+	// commit and sub are of a git tree: the commit, and the root below the top.
+	commit, sub string
+	close       []func() error
+}
+
+// BaselineError is a baseline that cannot be compared with.
+type BaselineError struct {
+	reason string
+	hint   string
+}
+
+func (e *BaselineError) Error() string { return e.reason }
+
+// Code is the class of the failure.
+func (*BaselineError) Code() string { return "usage" }
+
+// Hint says what may be named instead.
+func (e *BaselineError) Hint() string { return e.hint }
+
+// OpenBaseline opens the other version of the tree cur: none, git:REF, git:REF... for
+// the merge base of HEAD and REF, or a folder, relative to cwd. Trees of git are read
+// as objects, and no work tree is touched. Errors are *BaselineError and
+// *source.RefError; the caller closes what it gets.
+func OpenBaseline(ctx context.Context, spec, cwd string, cur *source.Tree) (*Baseline, error) {
+	b := &Baseline{Words: spec}
+	if spec == "none" {
+		b.Words = ""
+		return b, nil
+	}
+	open := func() error { return b.openFolder(spec, cwd) }
+	if ref, ok := strings.CutPrefix(spec, "git:"); ok {
+		open = func() error { return b.openGit(ctx, ref, cur) }
+	}
+	if err := open(); err != nil {
+		b.Close()
+		return nil, err
+	}
+	return b, nil
+}
+
+// Close lets go of the files and processes behind the tree.
+func (b *Baseline) Close() {
+	for _, c := range slices.Backward(b.close) {
+		_ = c() // read only
+	}
+}
+
+func (b *Baseline) openGit(ctx context.Context, ref string, cur *source.Tree) error {
+	var err error
+	if b.repo, err = source.OpenRepo(ctx, cur.Dir); err != nil {
+		return err
+	}
+	b.close = append(b.close, b.repo.Close)
+	if base, ok := strings.CutSuffix(ref, "..."); ok {
+		b.commit, err = b.repo.MergeBase(ctx, base)
+	} else {
+		b.commit, err = b.repo.Commit(ctx, ref)
+	}
+	if err != nil {
+		return err
+	}
+	top, err := filepath.EvalSymlinks(b.repo.Top)
+	if err != nil {
+		top = b.repo.Top
+	}
+	rel, err := filepath.Rel(top, cur.Dir)
+	if err != nil {
+		return fmt.Errorf("compare %s with git:%s: %w", cur.Dir, ref, err)
+	}
+	b.sub = filepath.ToSlash(rel)
+	if short := shortCommit(b.commit); short != ref {
+		b.Words += " (" + short + ")"
+	}
+	if b.Tree, err = b.tree(ctx, b.commit, cur.Paths); err != nil {
+		return err
+	}
+	return nil
+}
+
+// tree is the tree of a commit below the root, with those of the paths that it has:
+// what is new has no past.
+func (b *Baseline) tree(ctx context.Context, commit string, paths []string) (*source.Tree, error) {
+	t, err := b.repo.Tree(ctx, commit, b.sub)
+	if err != nil {
+		return nil, err
+	}
+	t.Version, t.Paths = shortCommit(commit), []string{}
+	for _, p := range paths {
+		if _, err := fs.Stat(t.FS, p); err == nil {
+			t.Paths = append(t.Paths, p)
+		}
+	}
+	return t, nil
+}
+
+func shortCommit(id string) string { return id[:min(len(id), 8)] }
+
+func (b *Baseline) openFolder(spec, cwd string) error {
+	missing := &BaselineError{
+		reason: fmt.Sprintf("read baseline %s: there is no such folder", spec),
+		hint:   "--against takes git:REF, git:REF..., registry:URL, or a folder that exists",
+	}
+	tree, err := source.Open(source.Where{Cwd: cwd, Paths: []string{spec}})
+	if errors.Is(err, fs.ErrNotExist) {
+		return missing
+	}
+	if err != nil {
+		return err
+	}
+	b.close = append(b.close, tree.Close)
+	if _, err := fs.Stat(tree.FS, tree.Paths[0]); err != nil {
+		return missing
+	}
+	b.Tree = tree
+	b.Tree.Version = path.Base(filepath.ToSlash(spec))
+	return nil
+}
+
+// NoHistory says why a transitive mode sees one version only; empty where it does not.
+func (b *Baseline) NoHistory() string {
+	if b.repo == nil {
+		return "a folder is one version"
+	}
+	return ""
+}
+
+// commits lists the commits before the baseline that changed one of the files, which
+// are relative to the root.
+func (b *Baseline) commits(ctx context.Context, limit int, files ...string) ([]string, bool, error) {
+	paths := make([]string, len(files))
+	for i, f := range files {
+		paths[i] = path.Join(b.sub, f)
+	}
+	// The first one is where the baseline's own content comes from.
+	ids, cut, err := b.repo.History(ctx, b.commit, limit+1, paths...)
+	if err != nil {
+		return nil, false, err
+	}
+	if len(ids) > 0 {
+		ids = ids[1:]
+	}
+	return ids, cut, nil
+}
+
+// CatalogHistory loads one document as it was in each commit that changed it or a
+// file that it refers to; nil without commits.
+func (b *Baseline) CatalogHistory(load func(context.Context, *source.Tree) (*catalog.Catalog, error)) History {
+	if b.repo == nil {
+		return nil
+	}
+	return func(ctx context.Context, document string, limit int) ([]Side, bool, error) {
+		now, err := load(ctx, &source.Tree{FS: b.Tree.FS, Paths: []string{document}, Version: b.Tree.Version})
+		if now == nil {
+			return nil, false, err
+		}
+		ids, cut, err := b.commits(ctx, limit, now.Files...)
+		if err != nil {
+			return nil, false, err
+		}
+		var sides []Side
+		for _, id := range ids {
+			tree, err := b.tree(ctx, id, []string{document})
+			if err != nil {
+				return nil, false, err
+			}
+			if len(tree.Paths) == 0 {
+				continue
+			}
+			c, err := load(ctx, tree)
+			if c == nil {
+				return nil, false, err
+			}
+			sides = append(sides, Side{Catalog: c, Version: tree.Version})
+		}
+		return sides, cut, nil
+	}
+}
+
+// Files is the baseline of cur as a tree of bare schema files.
+func (b *Baseline) Files(cur Tree) (Tree, error) {
+	if b.repo == nil && len(cur.Roots) > 1 {
+		return Tree{}, &BaselineError{
+			reason: fmt.Sprintf("a folder as baseline is compared with one path, got %d", len(cur.Roots)),
+			hint:   "name one path, or a git ref",
+		}
+	}
+	t, err := FilesOf(b.Tree)
+	if err != nil {
+		return Tree{}, err
+	}
+	t.NoHistory = b.NoHistory()
+	if b.repo == nil {
+		return t, nil
+	}
+	t.Earlier = func(ctx context.Context, file string, limit int) ([]Tree, bool, error) {
+		ids, cut, err := b.commits(ctx, limit, file)
+		if err != nil {
+			return nil, false, err
+		}
+		var trees []Tree
+		for _, id := range ids {
+			tree, err := b.tree(ctx, id, nil)
+			if err != nil {
+				return nil, false, err
+			}
+			trees = append(trees, Tree{FS: tree.FS, Version: tree.Version})
+		}
+		return trees, cut, nil
+	}
+	return t, nil
+}
+
+// FilesOf lists the bare schema files below the paths of a tree.
+func FilesOf(t *source.Tree) (Tree, error) {
+	out := Tree{FS: t.FS, Version: t.Version, Roots: t.Paths}
+	for _, p := range t.Paths {
+		files, err := SchemaFiles(t.FS, p)
+		if err != nil {
+			return Tree{}, err
+		}
+		out.Files = append(out.Files, files...)
+	}
+	return out, nil
+}
+
+// Problems turns what could not be read of the baseline into findings: what is missing
+// there looks new, and a break in it would go unseen.
+func (b *Baseline) Problems(err error, unproven finding.Severity) []finding.Finding {
+	le, ok := errors.AsType[*catalog.LoadErrors](err)
+	if !ok {
+		return nil
+	}
+	out := le.Findings()
+	for i := range out {
+		out[i].Rule, out[i].Severity = "compat/invalid-baseline", unproven
+		out[i].Message = "in " + b.Words + ": " + out[i].Message
+		out[i].Details = append(out[i].Details, finding.Detail{Label: "proof", Text: "unproven: this file was not compared"})
+	}
+	return out
+}
