@@ -105,7 +105,7 @@ func (c *comparison) tree(ctx context.Context, against string) (*compatRun, erro
 	case now == nil:
 		return nil, catalogFailure(loadErr)
 	case len(now.Applications) > 0 || !bare(cur, loadErr):
-		return c.catalog(ctx, b, cur, now, loadErr, both, address)
+		return c.catalog(ctx, b, now, loadErr, both, address)
 	case address != "":
 		return c.bareRegistry(ctx, address, cur)
 	}
@@ -120,7 +120,7 @@ func (c *comparison) load(ctx context.Context, t *source.Tree, validate bool, sh
 
 // catalog compares the messages of a catalog with the baseline, or with the registry
 // at an address, and what its senders declare with what its receivers do.
-func (c *comparison) catalog(ctx context.Context, b *compat.Baseline, cur *source.Tree, now *catalog.Catalog, loadErr error, both *catalog.Parsed, address string) (*compatRun, error) {
+func (c *comparison) catalog(ctx context.Context, b *compat.Baseline, now *catalog.Catalog, loadErr error, both *catalog.Parsed, address string) (*compatRun, error) {
 	c.policy.Waivers = append(c.policy.Waivers, compat.CatalogWaivers(now)...)
 	var subjects []compat.Subject
 	var loose []finding.Finding

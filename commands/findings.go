@@ -32,7 +32,18 @@ func emitFindings(d *Deps, f term.Format, kind string, report any, run *finding.
 // viewFindings prints findings as compilers do, position first, so that editors and
 // CI logs can follow them.
 func viewFindings(p *term.Page, run *finding.Run) {
+	var open []finding.Finding // what is unproven stands apart, below what is known
 	for _, f := range run.Findings {
+		if f.Unproven && f.Waived == nil {
+			open = append(open, f)
+			continue
+		}
+		viewFinding(p, f)
+	}
+	if len(open) > 0 && len(open) < len(run.Findings) {
+		p.Line("")
+	}
+	for _, f := range open {
 		viewFinding(p, f)
 	}
 	for _, s := range run.Skipped {
@@ -48,9 +59,9 @@ func viewFindings(p *term.Page, run *finding.Run) {
 
 func viewFinding(p *term.Page, f finding.Finding) {
 	style := map[finding.Severity]term.Style{finding.Error: term.Bad, finding.Warning: term.Warn, finding.Info: term.Accent, finding.Off: term.Faint}[f.Severity]
-	word := f.Severity.String()
+	word := f.Word()
 	if f.Waived != nil {
-		style, word = term.Faint, "waived"
+		style = term.Faint
 	}
 	where := f.Position.String()
 	if where == "" {

@@ -257,9 +257,9 @@ func (b *Baseline) Problems(err error, unproven finding.Severity) []finding.Find
 	}
 	out := le.Findings()
 	for i := range out {
-		out[i].Rule, out[i].Severity = "compat/invalid-baseline", unproven
+		out[i].Rule, out[i].Severity, out[i].Unproven = "compat/invalid-baseline", unproven, true
 		out[i].Message = "in " + b.Words + ": " + out[i].Message
-		out[i].Details = append(out[i].Details, finding.Detail{Label: "proof", Text: "unproven: this file was not compared"})
+		out[i].Details = append(out[i].Details, finding.Detail{Label: "proof", Text: "this file was not compared"})
 	}
 	return out
 }

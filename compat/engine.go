@@ -343,8 +343,7 @@ func (e *Engine) incomparable(r *SubjectResult) bool {
 func (e *Engine) unprovenFinding(r *SubjectResult, rule string, at finding.Position, msg, hint string) {
 	r.Verdict = Unproven
 	r.findings = append(r.findings, finding.Finding{
-		Rule: rule, Severity: e.policy.Unproven, Subject: r.subject(), Message: msg, Hint: hint, Position: at, Owner: r.Owner,
-		Details:     []finding.Detail{{Label: "proof", Text: "unproven"}},
+		Rule: rule, Severity: e.policy.Unproven, Unproven: true, Subject: r.subject(), Message: msg, Hint: hint, Position: at, Owner: r.Owner,
 		Fingerprint: fingerprint(rule, r.Name, "", "", ""),
 	})
 }
@@ -616,7 +615,7 @@ func (e *Engine) severity(r *SubjectResult, f Finding) finding.Severity {
 // finding renders one of a checker's findings for people and encoders.
 func (e *Engine) finding(r *SubjectResult, c Comparison, f Finding) finding.Finding {
 	out := finding.Finding{
-		Rule: f.Rule, Severity: e.severity(r, f), Subject: r.subject(), Message: clip(f.Message), Hint: f.Suggestion,
+		Rule: f.Rule, Severity: e.severity(r, f), Unproven: f.Proof == Unproven, Subject: r.subject(), Message: clip(f.Message), Hint: f.Suggestion,
 		Position: f.NewAt, Pointer: cmp.Or(f.NewPointer, f.OldPointer), Owner: r.Owner,
 		Fingerprint: fingerprint(f.Rule, r.Name, string(f.Direction), cmp.Or(f.OldPointer, f.NewPointer), f.Change),
 	}
@@ -659,7 +658,7 @@ func (e *Engine) finding(r *SubjectResult, c Comparison, f Finding) finding.Find
 	}
 	switch {
 	case f.Proof == Unproven:
-		detail("proof", joinText("unproven", f.Reason))
+		detail("proof", cmp.Or(f.Reason, "none was found"))
 	case f.Contract:
 		detail("proof", "no wire witness: contract")
 	case f.Grade == OpenContent:
@@ -691,13 +690,6 @@ func clip(s string) string {
 		return s
 	}
 	return strings.ToValidUTF8(s[:most], "") + fmt.Sprintf("… (%d bytes)", len(s))
-}
-
-func joinText(a, b string) string {
-	if b == "" {
-		return a
-	}
-	return a + ": " + b
 }
 
 func words(version string) string { return cmp.Or(version, "the old version") }

@@ -157,7 +157,7 @@ func (e *Engine) sentence(r *Report) string {
 	if n := r.Summary.Warnings; n > 0 {
 		parts = append(parts, count(n, "warning"))
 	}
-	if n := r.Counts.Unproven; n > 0 {
+	if n := r.Summary.Unproven; n > 0 {
 		parts = append(parts, fmt.Sprintf("%d unproven", n))
 	}
 	if n := r.Counts.Unchecked; n > 0 {

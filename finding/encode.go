@@ -75,6 +75,7 @@ func (r *Run) WriteSARIF(w io.Writer) error {
 	}
 	type result struct {
 		RuleID       string            `json:"ruleId"`
+		Kind         string            `json:"kind,omitempty"`
 		Level        string            `json:"level"`
 		Message      text              `json:"message"`
 		Locations    []location        `json:"locations,omitempty"`
@@ -98,6 +99,9 @@ func (r *Run) WriteSARIF(w io.Writer) error {
 	for _, f := range r.Findings {
 		used[f.Rule] = true
 		res := result{RuleID: f.Rule, Level: sarifLevel(f.Severity), Message: text{f.fullText("\n")}}
+		if f.Unproven { // section 3.27.9: not enough is known to decide, so there is no level
+			res.Kind, res.Level = "open", "none"
+		}
 		l := place(f.Position)
 		if f.Subject.Name != "" {
 			l.Logical = append(l.Logical, struct {
@@ -204,8 +208,9 @@ func (f Finding) fullText(sep string) string {
 }
 
 // WriteJUnit writes one test case a finding; findings below the gate and waived
-// ones pass with their text, skipped checks are skipped. A run without any finding
-// is one passing case, so that CI shows that something ran.
+// ones pass with their text, skipped checks are skipped. What is unproven and closes
+// the gate is an error, as of a test that came to no end. A run without any finding is
+// one passing case, so that CI shows that something ran.
 func (r *Run) WriteJUnit(w io.Writer) error {
 	type message struct {
 		Message string `xml:"message,attr"`
@@ -216,6 +221,7 @@ func (r *Run) WriteJUnit(w io.Writer) error {
 		Class   string   `xml:"classname,attr"`
 		Name    string   `xml:"name,attr"`
 		Failure *message `xml:"failure,omitempty"`
+		Error   *message `xml:"error,omitempty"`
 		Skipped *message `xml:"skipped,omitempty"`
 		Out     string   `xml:"system-out,omitempty"`
 	}
@@ -236,11 +242,14 @@ func (r *Run) WriteJUnit(w io.Writer) error {
 		case f.Waived != nil:
 			c.Skipped = &message{Message: xmlText("waived: " + f.Waived.Reason)}
 			s.Skipped++
-		case !r.Gate.Never && f.Severity >= r.Gate.At:
+		case f.Unproven && r.Gate.Closes(f):
+			c.Error = &message{Message: xmlText(f.Message), Type: "unproven", Text: body}
+			s.Errors++
+		case r.Gate.Closes(f):
 			c.Failure = &message{Message: xmlText(f.Message), Type: f.Severity.String(), Text: body}
 			s.Failures++
 		default:
-			c.Out = f.Severity.String() + ": " + body
+			c.Out = f.Word() + ": " + body
 		}
 		s.Cases = append(s.Cases, c)
 	}
@@ -285,7 +294,11 @@ func (r *Run) WriteGitHub(w io.Writer) error {
 				props = append(props, fmt.Sprintf("col=%d", f.Position.Column))
 			}
 		}
-		props = append(props, "title="+githubProp(f.Rule))
+		title := f.Rule
+		if f.Unproven {
+			title = "unproven: " + title
+		}
+		props = append(props, "title="+githubProp(title))
 		if _, err := fmt.Fprintf(w, "::%s %s::%s\n", level, strings.Join(props, ","), githubData(f.fullText("\n"))); err != nil {
 			return err
 		}
@@ -306,69 +319,4 @@ func githubData(s string) string {
 
 func githubProp(s string) string {
 	return strings.NewReplacer(":", "%3A", ",", "%2C").Replace(githubData(s))
-}
-
-// WriteMarkdown writes a summary for a pull request.
-func (r *Run) WriteMarkdown(w io.Writer) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "### weir %s\n\n", r.Name)
-	if r.Verdict != "" {
-		fmt.Fprintf(&b, "%s\n\n", markdown(r.Verdict))
-	}
-	if len(r.Findings) > 0 {
-		b.WriteString("| | where | finding | rule |\n|---|---|---|---|\n")
-		for _, f := range r.Findings {
-			level := f.Severity.String()
-			if f.Waived != nil {
-				level = "waived"
-			}
-			where := f.Position.String()
-			if where == "" {
-				where = strings.TrimSpace(f.Subject.Kind + " " + f.Subject.Name)
-			}
-			text := markdown(f.Message)
-			var textSb329 strings.Builder
-			for _, d := range f.Details {
-				textSb329.WriteString("<br>**" + markdown(d.Label) + "** " + code(d))
-			}
-			text += textSb329.String()
-			if f.Hint != "" {
-				text += "<br>**fix** " + markdown(f.Hint)
-			}
-			if f.Waived != nil {
-				text += "<br>**waived** until " + markdown(f.Waived.Until) + ": " + markdown(f.Waived.Reason)
-			}
-			fmt.Fprintf(&b, "| %s | `%s` | %s | `%s` |\n", level, tick(where), text, tick(f.Rule))
-		}
-		b.WriteString("\n")
-	}
-	if len(r.Skipped) > 0 {
-		b.WriteString("<details><summary>Skipped checks</summary>\n\n")
-		for _, s := range r.Skipped {
-			fmt.Fprintf(&b, "- `%s` %s: %s\n", tick(s.Rule), markdown(s.Subject.Name), markdown(s.Reason))
-		}
-		b.WriteString("\n</details>\n\n")
-	}
-	s := r.Summary
-	fmt.Fprintf(&b, "%d errors, %d warnings, %d notes, %d waived, %d skipped\n", s.Errors, s.Warnings, s.Infos, s.Waived, s.Skipped)
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-// code sets a witness in code style, because it is a message and not prose.
-func code(d Detail) string {
-	if d.Label == "witness" && !strings.Contains(d.Text, "`") {
-		return "`" + tick(d.Text) + "`"
-	}
-	return markdown(d.Text)
-}
-
-func tick(s string) string {
-	return strings.NewReplacer("`", "'", "|", "\\|").Replace(safetext.Neutralise(s))
-}
-
-// markdown escapes what Markdown and HTML would act on.
-func markdown(s string) string {
-	return strings.NewReplacer("\\", "\\\\", "|", "\\|", "<", "&lt;", ">", "&gt;", "*", "\\*", "_", "\\_", "[", "\\[", "`", "\\`", "@", "&#64;").
-		Replace(safetext.Neutralise(s))
 }

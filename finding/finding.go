@@ -120,7 +120,10 @@ type Finding struct {
 	// Rule is a stable id, category/slug. It is never renamed and never reused.
 	Rule     string   `json:"rule"`
 	Severity Severity `json:"severity"`
-	Subject  Subject  `json:"subject"`
+	// Unproven marks what could be shown neither way. Severity says what the gate makes
+	// of that; no encoder counts it as an error or as fine.
+	Unproven bool    `json:"unproven,omitempty"`
+	Subject  Subject `json:"subject"`
 	// Message is one sentence without a full stop, operation or subject first.
 	Message string `json:"message"`
 	// Hint says what to do about it.
@@ -133,6 +136,17 @@ type Finding struct {
 	Related     []Related `json:"related,omitempty"`
 	Waived      *Waiver   `json:"waived,omitempty"`
 	Fingerprint string    `json:"fingerprint,omitempty"`
+}
+
+// Word is what a finding counts as: waived, unproven, or its severity.
+func (f Finding) Word() string {
+	switch {
+	case f.Waived != nil:
+		return "waived"
+	case f.Unproven:
+		return "unproven"
+	}
+	return f.Severity.String()
 }
 
 // Compare orders findings by position, rule, subject and message, which is the
@@ -174,6 +188,8 @@ type Summary struct {
 	Errors   int `json:"errors"`
 	Warnings int `json:"warnings"`
 	Infos    int `json:"infos"`
+	// Unproven findings are in none of the counts above.
+	Unproven int `json:"unproven,omitempty"`
 	Waived   int `json:"waived"`
 	Skipped  int `json:"skipped"`
 }
@@ -203,6 +219,8 @@ func NewReport(fs []Finding, skipped []Skipped) *Report {
 		switch {
 		case f.Waived != nil:
 			r.Summary.Waived++
+		case f.Unproven:
+			r.Summary.Unproven++
 		case f.Severity == Error:
 			r.Summary.Errors++
 		case f.Severity == Warning:
@@ -232,10 +250,10 @@ func ParseGate(s string) (Gate, error) {
 	return Gate{At: v}, nil
 }
 
+// Closes reports whether a finding that nobody waived closes the gate.
+func (g Gate) Closes(f Finding) bool { return !g.Never && f.Waived == nil && f.Severity >= g.At }
+
 // Passes reports whether no finding that is not waived reaches the gate.
 func (g Gate) Passes(fs []Finding) bool {
-	if g.Never {
-		return true
-	}
-	return !slices.ContainsFunc(fs, func(f Finding) bool { return f.Waived == nil && f.Severity >= g.At })
+	return !slices.ContainsFunc(fs, g.Closes)
 }

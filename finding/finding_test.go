@@ -3,6 +3,7 @@ package finding
 import (
 	"bytes"
 	"encoding/xml"
+	"io"
 	"strings"
 	"testing"
 
@@ -97,5 +98,55 @@ func TestGitHub(t *testing.T) {
 `
 	if d := cmp.Diff(want, b.String()); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestUnproven holds each encoder to it: what is unproven is neither an error nor fine.
+func TestUnproven(t *testing.T) {
+	f := Finding{Rule: "json/unproven", Severity: Error, Unproven: true, Message: "not proven", Position: Position{File: "a.json", Line: 1, Column: 2}}
+	for _, tt := range []struct {
+		severity Severity
+		open     bool
+		want     map[string]string
+	}{
+		{Error, false, map[string]string{
+			"sarif": `"kind": "open"`, "junit": `<error message="not proven" type="unproven">`,
+			"github": "::error file=a.json,line=1,col=2,title=unproven%3A json/unproven::not proven", "markdown": "#### Unproven",
+		}},
+		{Warning, true, map[string]string{
+			"sarif": `"level": "none"`, "junit": "<system-out>unproven: not proven</system-out>",
+			"github": "::warning file=a.json,line=1,col=2,title=unproven%3A json/unproven::not proven", "markdown": "0 errors, 0 warnings, 1 unproven",
+		}},
+	} {
+		f.Severity = tt.severity
+		r := &Run{Report: NewReport([]Finding{f}, nil), Name: "compat check", Gate: Gate{At: Error}}
+		if r.Summary != (Summary{Unproven: 1}) || r.Gate.Passes(r.Findings) != tt.open {
+			t.Errorf("%s: summary %+v, gate open %t", tt.severity, r.Summary, r.Gate.Passes(r.Findings))
+		}
+		for name, write := range map[string]func(io.Writer) error{"sarif": r.WriteSARIF, "junit": r.WriteJUnit, "github": r.WriteGitHub, "markdown": r.WriteMarkdown} {
+			var b bytes.Buffer
+			if err := write(&b); err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(b.String(), tt.want[name]) || strings.Contains(b.String(), "<failure") {
+				t.Errorf("%s of %s: want %q in\n%s", name, tt.severity, tt.want[name], b.String())
+			}
+		}
+	}
+}
+
+// TestMarkdownFits holds a comment to what GitHub takes, however much there is to say.
+func TestMarkdownFits(t *testing.T) {
+	var fs []Finding
+	for i := range 2000 {
+		fs = append(fs, Finding{Rule: "json/type-changed", Severity: Error, Message: strings.Repeat("word ", 20), Position: Position{File: "a.json", Line: i + 1}})
+	}
+	r := &Run{Report: NewReport(fs, nil), Name: "ci", Gate: Gate{At: Error}}
+	var b bytes.Buffer
+	if err := r.WriteMarkdown(&b); err != nil {
+		t.Fatal(err)
+	}
+	if b.Len() > 65_536 || !strings.Contains(b.String(), "more, which have no room here") || !strings.HasSuffix(b.String(), "2000 errors, 0 warnings, 0 unproven, 0 notes, 0 waived, 0 skipped\n") {
+		t.Errorf("%d bytes, ends %q", b.Len(), b.String()[b.Len()-200:])
 	}
 }

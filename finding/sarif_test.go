@@ -26,7 +26,10 @@ func TestSARIFIsValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, r := range map[string]*Run{"full": sample(), "empty": {Report: NewReport(nil, nil), Name: "ci"}} {
+	for name, r := range map[string]*Run{
+		"full": sample(), "unproven": {Report: NewReport([]Finding{{Rule: "json/unproven", Severity: Error, Unproven: true, Message: "not proven"}}, nil), Name: "ci"},
+		"empty": {Report: NewReport(nil, nil), Name: "ci"},
+	} {
 		var b bytes.Buffer
 		if err := r.WriteSARIF(&b); err != nil {
 			t.Fatal(err)
