@@ -39,6 +39,7 @@ type compatFlags struct {
 	contentModel string
 	formats      string
 	defaults     string
+	protobuf     string
 	as           string
 	history      int
 }
@@ -62,6 +63,7 @@ func (f *compatFlags) bindMode(fs *pflag.FlagSet) {
 	word(fs, &f.mode, "mode", "mode where the contract declares none (default FULL)", modes...)
 	word(fs, &f.contentModel, "content-model", "breaks on names a schema does not declare are warnings or errors (default lenient)", "lenient", "strict")
 	word(fs, &f.formats, "json-format-keyword", "what JSON Schema's format is (default annotation)", "annotation", "assert")
+	word(fs, &f.protobuf, "protobuf-profile", "the forms of Protobuf that have to stay readable (default wire-json)", "wire", "wire-json")
 	word(fs, &f.defaults, "defaults", "whether readers fill in JSON Schema defaults (default ignore)", "ignore", "apply")
 }
 
@@ -96,6 +98,7 @@ func (f *compatFlags) policy(d *Deps, cfg *config.Config) (compat.Policy, error)
 		Options: compat.Options{
 			AssertFormat:  cmp.Or(f.formats, c.JSONFormatKeyword) == "assert",
 			ApplyDefaults: cmp.Or(f.defaults, c.Defaults) == "apply",
+			WireOnly:      cmp.Or(f.protobuf, c.ProtobufProfile) == "wire",
 		},
 	}
 	if p.History < 0 {
@@ -103,7 +106,7 @@ func (f *compatFlags) policy(d *Deps, cfg *config.Config) (compat.Policy, error)
 	}
 	for name, v := range map[string]struct{ value, allowed string }{
 		"content_model": {c.ContentModel, "lenient strict"}, "json_format_keyword": {c.JSONFormatKeyword, "annotation assert"},
-		"defaults": {c.Defaults, "ignore apply"}, "unproven": {c.Unproven, "error warn warning"},
+		"defaults": {c.Defaults, "ignore apply"}, "protobuf_profile": {c.ProtobufProfile, "wire wire-json"}, "unproven": {c.Unproven, "error warn warning"},
 	} {
 		if v.value != "" && !slices.Contains(strings.Fields(v.allowed), v.value) {
 			return p, usage("in weir.yaml", "compat.%s: %q: use %s", name, v.value, strings.Join(strings.Fields(v.allowed), " or "))

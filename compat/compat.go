@@ -92,6 +92,9 @@ type Options struct {
 	// ApplyDefaults fills the reader's defaults into a witness before it is
 	// validated (--defaults apply).
 	ApplyDefaults bool
+	// WireOnly asks of Protobuf that the binary form stays readable, and not the JSON
+	// form too (--protobuf-profile wire).
+	WireOnly bool
 	// Additive adds the findings of mode ADDITIVE: removals and renames.
 	Additive bool
 }

@@ -645,6 +645,9 @@ func (e *Engine) finding(r *SubjectResult, c Comparison, f Finding) finding.Find
 			out.Details = append(out.Details, finding.Detail{Label: label, Text: clip(text)})
 		}
 	}
+	if r.Kind == "message" {
+		detail("message", r.Name)
+	}
 	switch {
 	case r.Link != nil:
 		detail("rule", f.Rule)

@@ -11,6 +11,7 @@ package registry
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -296,6 +297,8 @@ func (c *Client) Level(ctx context.Context, subject string) (string, error) {
 	return res[0].Level.String(), nil
 }
 
+const wrongPath = "check the path of the address; Apicurio's is /apis/ccompat/v7"
+
 // fail classes an error.
 func (c *Client) fail(op string, err error) *Error {
 	e := &Error{Class: Failed, Op: op + " of registry " + c.name, Err: err}
@@ -311,13 +314,17 @@ func (c *Client) fail(op string, err error) *Error {
 			// say that a thing is missing; any other 404 is not a registry's.
 			if e.Class = NotFound; re.ErrorCode/100 != http.StatusNotFound {
 				e.Class, e.Err = Failed, errors.New("HTTP 404: no schema registry answers here")
-				e.Remedy = "check the path of the address; Apicurio's is /apis/ccompat/v7"
+				e.Remedy = wrongPath
 			}
 		case http.StatusRequestTimeout, http.StatusGatewayTimeout:
 			e.Class = Timeout
-		case http.StatusBadGateway, http.StatusServiceUnavailable:
-			e.Class = Unreachable
+		case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusTooManyRequests:
+			e.Class, e.Remedy = Unreachable, "try again"
 		}
+		return e
+	}
+	if _, ok := errors.AsType[*json.SyntaxError](err); ok {
+		e.Err, e.Remedy = errors.New("the answer is no JSON: no schema registry answers here"), wrongPath
 		return e
 	}
 	ne, isNet := errors.AsType[net.Error](err)

@@ -45,6 +45,7 @@ func TestFailures(t *testing.T) {
 		{"not a registry", status(404, `<html>`), Failed},
 		{"broken", status(500, `{"error_code":50001,"message":"store"}`), Failed},
 		{"unreachable behind a proxy", status(502, ``), Unreachable},
+		{"too many requests", status(429, ``), Unreachable},
 		{"no json", status(200, `<html>`), Failed},
 		{"slow", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, Timeout},
 	} {
@@ -53,7 +54,10 @@ func TestFailures(t *testing.T) {
 			_, err := c.Numbers(t.Context(), "orders-value")
 			e, ok := errors.AsType[*Error](err)
 			if !ok || e.Class != tt.want {
-				t.Errorf("got %v, want class %s", err, tt.want)
+				t.Fatalf("got %v, want class %s", err, tt.want)
+			}
+			if (tt.name == "not a registry" || tt.name == "no json") && !strings.Contains(e.Error(), "no schema registry answers here") {
+				t.Errorf("got %v", err)
 			}
 		})
 	}

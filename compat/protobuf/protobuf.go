@@ -63,14 +63,18 @@ func (c *Checker) Check(ctx context.Context, old, new compat.Parsed, dir compat.
 	if err != nil {
 		return compat.Result{}, err
 	}
+	profile := c.cfg.Profile
+	if o.WireOnly {
+		profile = Wire
+	}
 	changes := diff(a, b, o.Additive)
 	res := compat.Result{Verdict: compat.ProvenCompatible, Findings: []compat.Finding{}}
-	p := newProver(a, b, dir, c.cfg.Profile)
+	p := newProver(a, b, dir, profile)
 	for _, ch := range changes {
 		if err := ctx.Err(); err != nil {
 			return compat.Result{}, fmt.Errorf("compare %s with %s: %w", a.name, b.name, err)
 		}
-		if !ch.in(c.cfg.Profile) {
+		if !ch.in(profile) {
 			continue
 		}
 		f := p.finding(ch)

@@ -177,6 +177,18 @@ var changeCases = []struct {
 	},
 }
 
+// TestWireOnly: a run may ask for the binary form alone, whatever the checker's profile.
+func TestWireOnly(t *testing.T) {
+	c := New(Config{})
+	a, b := parse(t, c, "x.proto", msg("int32 n = 1;")), parse(t, c, "x.proto", msg("int32 m = 1;"))
+	for wire, want := range map[bool]compat.Verdict{false: compat.ProvenBreak, true: compat.ProvenCompatible} {
+		res, err := c.Check(t.Context(), a, b, compat.Backward, compat.Options{WireOnly: wire})
+		if err != nil || res.Verdict != want {
+			t.Errorf("wire only %t: %s, %v, want %s", wire, res.Verdict, err, want)
+		}
+	}
+}
+
 func TestChanges(t *testing.T) {
 	fired := map[string]bool{}
 	for _, tt := range changeCases {

@@ -90,6 +90,7 @@ type Compat struct {
 	ContentModel      string   `yaml:"content_model"`
 	JSONFormatKeyword string   `yaml:"json_format_keyword"`
 	Defaults          string   `yaml:"defaults"`
+	ProtobufProfile   string   `yaml:"protobuf_profile"`
 	History           int      `yaml:"history"`
 	Registry          Registry `yaml:"registry"`
 }
