@@ -21,18 +21,30 @@ const (
 	fullBytes    = 24 << 20
 )
 
-// quickTxn is the longest transaction after which the next one may be larger: what a transaction costs whatever is in
-// it then weighs too much, and twice as long is still not long for a reader of the target to wait.
-const quickTxn = 250 * time.Millisecond
+// What a transaction costs whatever is in it, 65 to 90 ms on a real cluster, weighs little in one of a second, and a
+// second is not long for a reader of the target to wait. So after a quick transaction the next one may be twice as
+// large, and after a slow one it must be smaller: at [txnTimeout] the broker takes it back.
+const (
+	quickTxn = time.Second
+	slowTxn  = 5 * time.Second
+)
 
-// item is a record on its way.
+// item is a dead letter on its way.
 type item struct {
-	src *kgo.Record
-	out *kgo.Record
+	partition int32 // of the dead letter topic
+	offset    int64
+	out       *kgo.Record
 	// skip says why it is not written.
 	skip *skipError
 	// there is where an earlier session wrote it already.
 	there *outputRun
+}
+
+// batch is what goes into one transaction, and the memory that its records are made of. It is used again for a later
+// one, but only after a first attempt that succeeded: then nobody else holds any of it.
+type batch struct {
+	items []item
+	arena arena
 }
 
 // batches hands out batches of prepared records.
@@ -42,33 +54,51 @@ type batches struct {
 	pending []*kgo.Record
 	done    bool
 	ahead   chan prepared // the batch that is being prepared meanwhile, nil when none is
+	spare   *batch
 }
 
 type prepared struct {
-	items []item
+	batch *batch
 	err   error
 }
 
 func (b *batches) empty() bool { return b.done && len(b.pending) == 0 && b.ahead == nil }
 
 // next reads and prepares up to limit records; none at the end of everything.
-func (b *batches) next(ctx context.Context, limit, bytes int) ([]item, error) {
+func (b *batches) next(ctx context.Context, limit, bytes int) (*batch, error) {
 	if b.ahead != nil {
 		p := <-b.ahead
 		b.ahead = nil
-		return p.items, p.err
+		return p.batch, p.err
 	}
-	return b.prepare(ctx, limit, bytes)
+	return b.prepare(ctx, b.room(), limit, bytes)
 }
 
 // prefetch prepares the next batch while the present one is being written.
 func (b *batches) prefetch(ctx context.Context, limit, bytes int) {
 	ch := make(chan prepared, 1)
 	b.ahead = ch
+	into := b.room()
 	go func() {
-		items, err := b.prepare(ctx, limit, bytes)
-		ch <- prepared{items, err}
+		next, err := b.prepare(ctx, into, limit, bytes)
+		ch <- prepared{next, err}
 	}()
+}
+
+func (b *batches) room() *batch {
+	if x := b.spare; x != nil {
+		b.spare = nil
+		return x
+	}
+	return &batch{}
+}
+
+// recycle takes a batch back that nobody holds any more.
+func (b *batches) recycle(x *batch) {
+	clear(x.items)
+	x.items = x.items[:0]
+	x.arena.reset()
+	b.spare = x
 }
 
 // wait lets a prefetch end, before what it uses is closed.
@@ -79,29 +109,77 @@ func (b *batches) wait() {
 	}
 }
 
-func (b *batches) prepare(ctx context.Context, limit, bytes int) ([]item, error) {
+func (b *batches) prepare(ctx context.Context, into *batch, limit, bytes int) (*batch, error) {
 	for !b.done && len(b.pending) < limit {
 		var err error
-		if b.done, err = b.rr.poll(ctx, 2*limit, func(k *kgo.Record) error {
-			if b.r.ranges[k.Partition].Selected.Has(k.Offset) {
+		if b.done, err = b.rr.poll(ctx, limit-len(b.pending), func(k *kgo.Record) error {
+			take, err := b.r.ranges[k.Partition].planned(k)
+			if take {
 				b.pending = append(b.pending, k)
 			}
-			return nil
+			return err
 		}); err != nil {
 			return nil, err
 		}
 	}
-	recs := b.pending[:cut(b.pending, limit, bytes)]
-	b.pending = b.pending[len(recs):]
-	items := make([]item, 0, len(recs))
-	for _, k := range recs {
-		it, err := b.r.prepare(ctx, k)
+	n := cut(b.pending, limit, bytes)
+	for _, k := range b.pending[:n] {
+		it, err := b.r.prepare(ctx, &into.arena, k)
 		if err != nil {
 			return nil, err
 		}
-		items = append(items, it)
+		into.items = append(into.items, it)
 	}
-	return items, nil
+	clear(b.pending[:n]) // what was read can go
+	if b.pending = b.pending[n:]; len(b.pending) == 0 {
+		b.pending = nil
+	}
+	return into, nil
+}
+
+// planned is where a replay stands in one partition of the plan.
+type planned struct {
+	PlannedRange
+	run   int   // of the selected offsets
+	want  int64 // the selected offset that comes next, -1 at the end
+	index int   // of the checksum of the next record to prepare
+}
+
+// from starts at an offset: what is before it is done.
+func (rg PlannedRange) from(next int64) *planned {
+	pl := &planned{PlannedRange: rg, want: -1}
+	for i, run := range rg.Selected.runs {
+		if run.to >= next {
+			pl.run, pl.want = i, max(run.from, next)
+			pl.index += int(max(0, next-run.from))
+			break
+		}
+		pl.index += int(run.to - run.from + 1)
+	}
+	return pl
+}
+
+// planned reports whether a record is selected. Every selected one must come, and in order: a topic that is compacted
+// loses records between the plan and its replay.
+func (pl *planned) planned(k *kgo.Record) (bool, error) {
+	switch {
+	case pl.want < 0 || k.Offset < pl.want:
+		return false, nil
+	case k.Offset > pl.want:
+		return false, pl.gone(k.Topic)
+	}
+	if runs := pl.Selected.runs; pl.want < runs[pl.run].to {
+		pl.want++
+	} else if pl.run++; pl.run < len(runs) {
+		pl.want = runs[pl.run].from
+	} else {
+		pl.want = -1
+	}
+	return true, nil
+}
+
+func (pl *planned) gone(topic string) error {
+	return &GateError{Reason: fmt.Sprintf("%s %d@%d, which the plan selects, is not in the topic any more", topic, pl.Partition, pl.want)}
 }
 
 // fastLimit is the size of a transaction without a pace.
@@ -109,12 +187,15 @@ func (r *replay) fastLimit() (records, bytes int) {
 	if r.o.Batch > 0 {
 		return min(r.o.Batch, fastRecords), fastBytes
 	}
-	return r.fast, min(fullBytes, r.fast/fastRecords*fastBytes)
+	return r.fast, min(fullBytes, r.fast*fastBytes/fastRecords)
 }
 
-// grow makes the next transaction larger where this one was full and quick.
-func (r *replay) grow(records int, took time.Duration) {
-	if 2*records > r.fast && took < quickTxn {
+// resize makes the next transaction larger where this one was full and quick, and smaller where it was slow.
+func (r *replay) resize(records int, took time.Duration) {
+	switch {
+	case took > slowTxn:
+		r.fast = max(1, min(r.fast, records)/2)
+	case took < quickTxn && 2*records > r.fast:
 		r.fast = min(2*r.fast, fullRecords)
 	}
 }
@@ -141,7 +222,7 @@ func cut(recs []*kgo.Record, limit, bytes int) int {
 }
 
 // prepare checks that a record is the planned one and maps it.
-func (r *replay) prepare(ctx context.Context, k *kgo.Record) (item, error) {
+func (r *replay) prepare(ctx context.Context, a *arena, k *kgo.Record) (item, error) {
 	pl := r.ranges[k.Partition]
 	rec := &r.rec // reused: what is kept of it are views of the fetched bytes
 	rec.fill(k)
@@ -151,8 +232,8 @@ func (r *replay) prepare(ctx context.Context, k *kgo.Record) (item, error) {
 		return item{}, &GateError{Reason: fmt.Sprintf("%s %d@%d is not the record of the plan (checksum %08x, planned %08x)", k.Topic, k.Partition, k.Offset, got, want)}
 	}
 	dl := r.d.forReplay(rec)
-	it := item{src: k}
-	out := r.d.mapRecord(&r.arena, rec, dl, r.p.Job, r.p.KeepTimestamp)
+	it := item{partition: k.Partition, offset: k.Offset}
+	out := r.d.mapRecord(a, rec, dl, r.p.Job, r.p.KeepTimestamp)
 	if pl.Fetch.Has(k.Offset) {
 		orig, err := r.c.fetchOrigin(ctx, dl.Origin)
 		if skip, ok := errors.AsType[*skipError](err); ok {

@@ -91,7 +91,8 @@ type DeadLetter struct {
 	Unrecoverable       *string       `json:"unrecoverable"`
 	Note                *string       `json:"note"`
 
-	found    []int // rows of the decoder's table, newest first
+	found    []int  // rows of the decoder's table, newest first
+	drop     []bool // per header: not to be replayed; nil where it was not worked out
 	restored wrapped
 }
 

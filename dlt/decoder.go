@@ -21,9 +21,9 @@ type Decoder struct {
 	now     func() time.Time
 	scratch scan
 
-	lastFound []int
-	lite      DeadLetter
-	light     lightOrigin
+	layouts []*layout
+	lite    DeadLetter
+	light   lightOrigin
 }
 
 // slot is one meaning of a header name: names are shared between dialects.
@@ -466,41 +466,10 @@ func (d *Decoder) Decode(r *Record) *DeadLetter {
 	return out
 }
 
-// forReplay reads what a replay needs of a record, and no more: decoding all of it costs more than writing it. The
-// answer is good until the next call.
-func (d *Decoder) forReplay(r *Record) *DeadLetter {
-	s := d.scan(r)
-	if len(s.found) == 0 || r.Key == nil && r.Value == nil { // nothing may mean that the record has to be fetched
-		return d.Decode(r)
-	}
-	if d.mayWrap(r) { // a value may be wrapped under headers that tell of a later death
-		for _, i := range d.values {
-			if _, ok := d.table[i].value(r); ok {
-				return d.Decode(r)
-			}
-		}
-		for _, i := range d.keys {
-			if _, ok := d.table[i].key(r); ok {
-				return d.Decode(r)
-			}
-		}
-	}
-	row := &d.table[s.found[0]]
-	set := d.newest(s, s.found[0], groupOrigin)
-	if row.hops || row.newest == newestFirst || set[rTopic] < 0 {
-		return d.Decode(r)
-	}
-	rd := reader{d: d, row: row, r: r}
-	if !slices.Equal(d.lastFound, s.found) {
-		d.lastFound = slices.Clone(s.found) // shared by all records of one kind, never changed
-	}
-	d.lite = DeadLetter{found: d.lastFound, Origin: rd.lightOrigin(&d.light, set)}
-	return &d.lite
-}
-
 // clone returns a decoder with working memory of its own.
 func (d *Decoder) clone() *Decoder {
 	c := *d
+	c.layouts = nil
 	n := len(d.table)
 	c.scratch = scan{seen: make([]uint32, n), last: make([]int, n), first: make([]int, n)}
 	return &c

@@ -86,11 +86,13 @@ func (s *summer) part(b []byte) {
 	s.bytes(b)
 }
 
-// arena hands out what mapped records are made of from blocks that many of them share: a replay makes millions.
+// arena hands out what mapped records are made of from blocks that many of them share: a replay makes millions. A full
+// block is left to those who hold parts of it, and a larger one takes its place.
 type arena struct {
 	records []kgo.Record
 	headers []kgo.RecordHeader
 	bytes   []byte
+	job     []byte // the value of a header that all records of a job share
 }
 
 const (
@@ -98,18 +100,25 @@ const (
 	arenaBytes   = 64 << 10
 )
 
+// reset gives out the same memory again: nobody may hold any of it.
+func (a *arena) reset() {
+	a.records, a.headers, a.bytes = a.records[:0], a.headers[:0], a.bytes[:0]
+}
+
 func (a *arena) record() *kgo.Record {
 	if len(a.records) == cap(a.records) {
-		a.records = make([]kgo.Record, 0, arenaRecords)
+		a.records = make([]kgo.Record, 0, max(arenaRecords, 2*cap(a.records)))
 	}
 	a.records = a.records[:len(a.records)+1]
-	return &a.records[len(a.records)-1]
+	k := &a.records[len(a.records)-1]
+	*k = kgo.Record{}
+	return k
 }
 
 // takeHeaders returns room for n headers; keepHeaders gives back what was not used of it.
 func (a *arena) takeHeaders(n int) []kgo.RecordHeader {
 	if cap(a.headers)-len(a.headers) < n {
-		a.headers = make([]kgo.RecordHeader, 0, max(n, 8*arenaRecords))
+		a.headers = make([]kgo.RecordHeader, 0, max(n, 8*arenaRecords, 2*cap(a.headers)))
 	}
 	return a.headers[len(a.headers) : len(a.headers) : len(a.headers)+n]
 }
@@ -122,12 +131,19 @@ func (a *arena) keepHeaders(hs []kgo.RecordHeader) []kgo.RecordHeader {
 // takeBytes returns room for n bytes; keepBytes gives back what was not used of it.
 func (a *arena) takeBytes(n int) []byte {
 	if cap(a.bytes)-len(a.bytes) < n {
-		a.bytes = make([]byte, 0, max(n, arenaBytes))
+		a.bytes = make([]byte, 0, max(n, arenaBytes, 2*cap(a.bytes)))
 	}
 	return a.bytes[len(a.bytes) : len(a.bytes) : len(a.bytes)+n]
 }
 
 func (a *arena) keepBytes(b []byte) { a.bytes = a.bytes[:len(a.bytes)+len(b)] }
+
+func (a *arena) jobID(job string) []byte {
+	if string(a.job) != job {
+		a.job = []byte(job)
+	}
+	return a.job
+}
 
 // replayCount is how often a record was replayed already.
 func replayCount(hs []Header) int64 {
@@ -163,10 +179,12 @@ func (d *Decoder) mapRecord(a *arena, r *Record, dl *DeadLetter, job string, kee
 	}
 	const ours = 5
 	hs := a.takeHeaders(len(r.Headers) + ours)
-	for _, h := range r.Headers {
-		if !strings.HasPrefix(h.Name, replayPrefix) && !d.strips(h.Name, dl.found) {
-			hs = append(hs, kgo.RecordHeader{Key: h.Name, Value: h.Value})
+	for i := range r.Headers {
+		h := &r.Headers[i]
+		if dl.drop != nil && dl.drop[i] || dl.drop == nil && (strings.HasPrefix(h.Name, replayPrefix) || d.strips(h.Name, dl.found)) {
+			continue
 		}
+		hs = append(hs, kgo.RecordHeader{Key: h.Name, Value: h.Value})
 	}
 	original := r.TimestampMS
 	if dl.Origin != nil && dl.Origin.TimestampMS != nil {
@@ -180,14 +198,12 @@ func (d *Decoder) mapRecord(a *arena, r *Record, dl *DeadLetter, job string, kee
 		origin = *dl.Origin.Topic
 	}
 	// Five numbers of at most 20 digits, two of at most 11, and four strokes.
-	buf := a.takeBytes(len(job) + len(r.Topic) + len(origin) + 5*20 + 2*11 + 4)
+	buf := a.takeBytes(len(r.Topic) + len(origin) + 5*20 + 2*11 + 4)
 	add := func(name string, start int) {
 		hs = append(hs, kgo.RecordHeader{Key: name, Value: buf[start:len(buf):len(buf)]})
 	}
+	hs = append(hs, kgo.RecordHeader{Key: HeaderReplayID, Value: a.jobID(job)})
 	start := len(buf)
-	buf = append(buf, job...)
-	add(HeaderReplayID, start)
-	start = len(buf)
 	buf = strconv.AppendInt(buf, replayCount(r.Headers)+1, 10)
 	add(HeaderReplayCount, start)
 	start = len(buf)

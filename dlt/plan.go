@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // Plan is what a replay will do: frozen, digested, for someone else to read and approve. Without one nothing runs.
@@ -29,6 +31,7 @@ type Plan struct {
 	To            string          `json:"to,omitempty"` // empty: every record to its origin
 	PartitionMode PartitionMode   `json:"partition_mode"`
 	KeepTimestamp bool            `json:"keep_timestamp"`
+	Compression   string          `json:"compression"` // of the batches it writes: what most selected records lie in
 	Order         string          `json:"order"`
 	FanOut        []FanOutGroup   `json:"fan_out"`
 	Acks          PlanAcks        `json:"acknowledged"`
@@ -132,7 +135,14 @@ type planner struct {
 	samples []sample
 	notes   map[uint8]string
 	oldest  int64 // timestamp of the oldest selected record, in ms
+	codecs  [len(codecs)]int64
 }
+
+// codecs are the compressions of a batch, by the number it carries.
+var codecs = [...]struct {
+	name  string
+	codec kgo.CompressionCodec
+}{{"none", kgo.NoCompression()}, {"gzip", kgo.GzipCompression()}, {"snappy", kgo.SnappyCompression()}, {"lz4", kgo.Lz4Compression()}, {"zstd", kgo.ZstdCompression()}}
 
 // Plan reads the dead letters and everything a replay would touch, and writes down what it would do. It writes
 // nothing to the cluster.
@@ -159,6 +169,7 @@ func (c *Conn) Plan(ctx context.Context, d *Decoder, o PlanOptions) (*Plan, erro
 	if err := pl.run(ctx); err != nil {
 		return nil, err
 	}
+	pl.p.Compression = codecs[slices.Index(pl.codecs[:], slices.Max(pl.codecs[:]))].name
 	pl.p.Digest = pl.p.digest()
 	return pl.p, nil
 }

@@ -110,12 +110,16 @@ func (pl *planner) read(ctx context.Context, spans []Span, done *Resolution) err
 			}
 		}
 		pl.add(&rec, dl, done)
+		if n := k.Attrs.CompressionType(); int(n) < len(codecs) {
+			pl.codecs[n]++
+		}
 		return nil
 	})
 }
 
 func (pl *planner) add(r *Record, dl *DeadLetter, done *Resolution) {
 	cd := candidate{partition: r.Partition, offset: r.Offset, crc: pl.sum.checksum(r), topic: -1, op: -1, oo: -1, group: -1}
+	pl.arena.reset() // nothing of the last record is kept
 	mapped := pl.d.mapRecord(&pl.arena, r, dl, pl.p.Job, pl.o.KeepTimestamp)
 	cd.size = int32(min(size(mapped), math.MaxInt32)) // #nosec G115 -- bounded
 	if mapped.Key != nil {

@@ -46,17 +46,12 @@ type replay struct {
 	dlt     *watcher
 	bodies  atomic.Int64
 	rec     Record
-	arena   arena
+	handed  []kgo.Record // given to the client by the attempt before, which is over
+	failed  bool         // an attempt at the present batch failed: the client may still hold its records
 	sum     summer
 	fast    int // records of a transaction without a pace, growing
 	topicID [16]byte
 	written map[string]outputRun // at-least-once: what an earlier session wrote and did not note
-}
-
-// planned is the state of one partition of the plan.
-type planned struct {
-	PlannedRange
-	index int // of the next checksum
 }
 
 // Replay carries out a plan, or goes on with it where the journal says it stopped. The report is valid also with an
@@ -97,15 +92,8 @@ func (r *replay) run(ctx context.Context) error {
 	}
 	var todo []Range
 	for _, rg := range r.p.Ranges {
-		pl := &planned{PlannedRange: rg}
 		next := max(rg.Start, r.prog.next[rg.Partition])
-		for o := range rg.Selected.All {
-			if o >= next {
-				break
-			}
-			pl.index++
-		}
-		r.ranges[rg.Partition] = pl
+		r.ranges[rg.Partition] = rg.from(next)
 		if end := rg.Selected.Last() + 1; next < end {
 			todo = append(todo, Range{rg.Partition, next, end})
 		}
@@ -133,6 +121,14 @@ func (r *replay) run(ctx context.Context) error {
 	if err := r.loop(ctx, rr); err != nil {
 		return err
 	}
+	if r.rep.State == "stopped" {
+		return nil
+	}
+	for _, pl := range r.ranges {
+		if pl.want >= 0 {
+			return r.pause(context.WithoutCancel(ctx), pl.gone(r.p.Topic).Error())
+		}
+	}
 	return r.note(context.WithoutCancel(ctx), "end", "done", "")
 }
 
@@ -158,10 +154,10 @@ func (r *replay) loop(ctx context.Context, rr *rangeReader) error {
 		if err != nil {
 			return err
 		}
-		if len(batch) == 0 {
+		if len(batch.items) == 0 {
 			continue
 		}
-		wait := r.pace(rate, int64(len(batch)))
+		wait := r.pace(rate, int64(len(batch.items)))
 		if r.late(wait) {
 			return r.stop(ctx)
 		}
@@ -176,10 +172,14 @@ func (r *replay) loop(ctx context.Context, rr *rangeReader) error {
 		}
 		// What was begun is finished, also when ctx ends: only then nobody has to clean up.
 		begun := r.c.Now()
-		if err := r.halve(context.WithoutCancel(ctx), batch); err != nil {
+		r.failed = false
+		if err := r.halve(context.WithoutCancel(ctx), batch.items); err != nil {
 			return err
 		}
-		r.grow(len(batch), r.c.Now().Sub(begun))
+		r.resize(len(batch.items), r.c.Now().Sub(begun))
+		if !r.failed {
+			src.recycle(batch)
+		}
 		r.progressed()
 		if err := r.guards(ctx, step == 0 && r.o.Canary > 0); err != nil {
 			return err
@@ -228,17 +228,19 @@ func (r *replay) progressed() {
 	emit(r.c.Events, Event{Stage: "replay", Done: r.prog.produced + int64(len(r.prog.failed)+len(r.prog.skipped)), Total: r.p.Counts.Selected, Bytes: r.bodies.Load(), At: r.c.Now()})
 }
 
-// halve writes items in one transaction, or finds the ones that cannot be written by halving.
+// halve writes items in one transaction, or in ever smaller ones: to find the records that cannot be written, or because
+// the transaction takes too long.
 func (r *replay) halve(ctx context.Context, items []item) error {
-	j := r.entry("batch")
-	err := r.commit(ctx, items, j)
-	bad, ok := errors.AsType[*unwritableError](err)
-	if !ok {
+	err := r.commit(ctx, items, r.entry("batch"))
+	bad, unwritable := errors.AsType[*unwritableError](err)
+	_, late := errors.AsType[*lateError](err)
+	switch {
+	case late:
+		r.fast = len(items) / 2
+	case !unwritable:
 		return err
-	}
-	if len(items) == 1 {
-		items[0].skip = &skipError{bad.reason, bad.Err.Error()}
-		items[0].out = nil
+	case len(items) == 1:
+		items[0].skip, items[0].out = &skipError{bad.reason, bad.Err.Error()}, nil
 		return r.commit(ctx, items, r.entry("batch"))
 	}
 	half := len(items) / 2

@@ -114,6 +114,11 @@ func (r *replay) fence(ctx context.Context) error {
 	if !r.p.AtLeastOnce {
 		opts = append(opts, kgo.TransactionalID(r.txnID()), kgo.TransactionTimeout(txnTimeout))
 	}
+	for _, c := range codecs {
+		if c.name == r.p.Compression {
+			opts = append(opts, kgo.ProducerBatchCompression(c.codec))
+		}
+	}
 	cl, err := r.c.Client(opts...)
 	if err != nil {
 		return fmt.Errorf("replay %s: %w", r.p.Job, err)
@@ -184,15 +189,17 @@ func (r *replay) commit(ctx context.Context, items []item, j *journalRecord) err
 		if err == nil {
 			return r.take(j)
 		}
+		r.failed, r.handed = true, nil
 		again, ok := errors.AsType[*againError](err)
-		if !ok {
+		switch {
+		case !ok:
 			return err
-		}
-		if attempt >= 5 {
-			return fmt.Errorf("replay %s: gave up after %d attempts: %w", r.p.Job, attempt+1, again.Err)
-		}
-		if again.committed {
+		case again.committed:
 			return r.take(j)
+		case again.late && len(items) > 1:
+			return &lateError{again.Err}
+		case attempt >= 5:
+			return fmt.Errorf("replay %s: gave up after %d attempts: %w", r.p.Job, attempt+1, again.Err)
 		}
 	}
 }
@@ -228,11 +235,18 @@ func (r *replay) take(j *journalRecord) error {
 type againError struct {
 	Err       error
 	committed bool
+	late      bool // the transaction timed out
 }
 
 func (e *againError) Error() string { return e.Err.Error() }
 
 func (e *againError) Unwrap() error { return e.Err }
+
+// lateError says that a transaction took longer than the broker lets it live: a smaller one may not.
+type lateError struct{ Err error }
+
+func (e *lateError) Error() string { return e.Err.Error() }
+func (e *lateError) Unwrap() error { return e.Err }
 
 // try is one attempt at a transaction.
 func (r *replay) try(ctx context.Context, items []item, j *journalRecord) error {
@@ -277,7 +291,8 @@ func (r *replay) produce(ctx context.Context, items []item, j *journalRecord) er
 	pctx, cancel := context.WithTimeout(ctx, txnDeadline)
 	defer cancel()
 	fresh := make([]*kgo.Record, len(items))
-	copies := make([]kgo.Record, len(items)) // a record that was handed over once must not be handed over again
+	copies := slices.Grow(r.handed[:0], len(items))[:len(items)] // a record that was handed over once must not be handed over again
+	r.handed = nil
 	var mu sync.Mutex
 	failed := map[*kgo.Record]error{}
 	handed, answered := 0, 0
@@ -306,6 +321,7 @@ func (r *replay) produce(ctx context.Context, items []item, j *journalRecord) er
 	if handed != answered {
 		return fmt.Errorf("write the records: %d were handed over, %d were answered", handed, answered)
 	}
+	r.handed = copies // nobody holds them any more
 	var first error
 	for i := range items {
 		err := failed[fresh[i]]
@@ -355,7 +371,7 @@ func fillEntry(j *journalRecord, items []item, fresh []*kgo.Record) {
 	lastOf := map[int32]int{} // source partition -> its newest run
 	for i := range items {
 		it := &items[i]
-		p, o := it.src.Partition, it.src.Offset
+		p, o := it.partition, it.offset
 		j.Next[p] = max(j.Next[p], o+1)
 		if it.skip != nil {
 			f := FailedRecord{p, o, it.skip.reason, it.skip.detail}
@@ -434,7 +450,7 @@ func (r *replay) afterFence(ctx context.Context, cause, aerr error) error {
 	if p.found && p.session != r.o.Session && p.session != "" {
 		return &FencedError{r.p.Job, fmt.Errorf("the journal names session %s of %s: %w", p.session, p.operator, cause)}
 	}
-	return &againError{Err: cause}
+	return &againError{Err: cause, late: true}
 }
 
 // unknownCommit finds out whether a transaction was committed whose answer was lost. Nothing is assumed: a new client
