@@ -27,7 +27,7 @@ func viewDLTList(l *dlt.Listing, now time.Time) term.View {
 	table := func(p *term.Page, wide bool) *term.Table {
 		cols := []string{"TOPIC*", ">UNRESOLVED", ">STORED", ">SPAN", "OLDEST", "NEWEST", ">LAST HOUR", "EXPIRES", "OWNER"}
 		if wide {
-			cols = append(cols, "CLASS", "DIALECT", "ORIGIN*", "FOUND BY")
+			cols = append(cols, "CLASS", "DIALECT", "GROUPS*", "ORIGIN*", "FOUND BY")
 		}
 		t := term.NewTable(cols...)
 		for _, r := range l.Topics {
@@ -41,7 +41,7 @@ func viewDLTList(l *dlt.Listing, now time.Time) term.View {
 				if r.Origin != nil {
 					origin = *r.Origin
 				}
-				row = append(row, string(r.Class), joinComma(r.Dialects), origin, joinComma(r.FoundBy))
+				row = append(row, string(r.Class), joinComma(r.Dialects), joinComma(r.Groups), origin, joinComma(r.FoundBy))
 			}
 			t.Row(row...)
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -119,6 +120,9 @@ func (b *batches) prepare(ctx context.Context, into *batch, limit, bytes int) (*
 			}
 			return err
 		}); err != nil {
+			if errors.Is(err, kerr.OffsetOutOfRange) {
+				err = &GateError{Reason: fmt.Sprintf("planned records are gone: %s was trimmed during the replay: %v", b.r.p.Topic, err)}
+			}
 			return nil, err
 		}
 	}

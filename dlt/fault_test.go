@@ -74,8 +74,8 @@ func (c *cutter) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// TestLostCommitAnswer: the broker commits, nobody hears of it. The journal knows.
-func TestLostCommitAnswer(t *testing.T) {
+// faultLostCommitAnswer: the broker commits, nobody hears of it. The journal knows.
+func faultLostCommitAnswer(t *testing.T) {
 	for _, lost := range []int64{1, 2, 5} {
 		t.Run(fmt.Sprintf("%d answers", lost), func(t *testing.T) {
 			c := springCluster(t, 600)
@@ -112,8 +112,8 @@ func TestLostCommitAnswer(t *testing.T) {
 	}
 }
 
-// TestDenied names the right that is missing, before anything is written.
-func TestDenied(t *testing.T) {
+// faultDenied names the right that is missing, before anything is written.
+func faultDenied(t *testing.T) {
 	acl := func(res kmsg.ACLResourceType, name string, ops ...kmsg.ACLOperation) []kfake.ACL {
 		var out []kfake.ACL
 		for _, op := range ops {
@@ -190,8 +190,8 @@ func TestDenied(t *testing.T) {
 	}
 }
 
-// TestProgressUnreadable: what cannot be read is not 0.
-func TestProgressUnreadable(t *testing.T) {
+// faultProgressUnreadable: what cannot be read is not 0.
+func faultProgressUnreadable(t *testing.T) {
 	c := springCluster(t, 60)
 	p := c.plan(t, PlanOptions{Topic: "orders-dlt"})
 	if err := c.CreateJournal(context.Background()); err != nil {
@@ -205,8 +205,8 @@ func TestProgressUnreadable(t *testing.T) {
 	c.exactlyOnce(t, "orders", 0)
 }
 
-// TestNothingSelected: progress needs no transaction, and leaves none open.
-func TestNothingSelected(t *testing.T) {
+// faultNothingSelected: progress needs no transaction, and leaves none open.
+func faultNothingSelected(t *testing.T) {
 	c := springCluster(t, 60)
 	p := c.plan(t, PlanOptions{Topic: "orders-dlt", Selection: Selection{Keys: []string{"nobody"}}})
 	if p.Counts.Selected != 0 || len(p.Ranges) != 0 {
@@ -221,8 +221,8 @@ func TestNothingSelected(t *testing.T) {
 	}
 }
 
-// TestBreaker: records that die again stop the replay, and a third replay of the same record is a loop.
-func TestBreaker(t *testing.T) {
+// faultDiesAgain: records that die again stop the replay, and a third replay of the same record is a loop.
+func faultDiesAgain(t *testing.T) {
 	c := springCluster(t, 600)
 	p := c.plan(t, PlanOptions{Topic: "orders-dlt"})
 	conn := *c.Conn
@@ -306,8 +306,8 @@ func TestSuperseded(t *testing.T) {
 	}
 }
 
-// TestShareGroup: the broker keeps no payload, so it is fetched from the origin, or said to be gone.
-func TestShareGroup(t *testing.T) {
+// faultShareGroup: the broker keeps no payload, so it is fetched from the origin, or said to be gone.
+func faultShareGroup(t *testing.T) {
 	c := newCluster(t)
 	c.topic(t, "parcels", 1, nil)
 	c.topic(t, "dlq.parcels", 1, nil)
@@ -348,8 +348,8 @@ func TestShareGroup(t *testing.T) {
 	}
 }
 
-// TestPartitionsAndOrder: auto finds the producer's hash, and the records of a key keep their order.
-func TestPartitionsAndOrder(t *testing.T) {
+// faultOrder: auto finds the producer's hash, and the records of a key keep their order.
+func faultOrder(t *testing.T) {
 	for _, mode := range []PartitionMode{PartitionKey, PartitionCRC32, PartitionFNV, PartitionOriginal} {
 		t.Run(string(mode), func(t *testing.T) {
 			c := newCluster(t)
@@ -409,8 +409,8 @@ func TestFanOut(t *testing.T) {
 	}
 }
 
-// TestTransactionTimeout: a session that slept through its transaction stops or heals, and nothing is lost.
-func TestTransactionTimeout(t *testing.T) {
+// faultTransactionTimeout: a session that slept through its transaction stops or heals, and nothing is lost.
+func faultTransactionTimeout(t *testing.T) {
 	c := springCluster(t, 300)
 	p := c.plan(t, PlanOptions{Topic: "orders-dlt"})
 	conn := *c.Conn
@@ -447,8 +447,8 @@ func TestTransactionTimeout(t *testing.T) {
 	c.exactlyOnce(t, "orders", 300)
 }
 
-// TestBrokersComeAndGo: leaders move and a broker leaves during the run.
-func TestBrokersComeAndGo(t *testing.T) {
+// faultBrokersComeAndGo: leaders move and a broker leaves during the run.
+func faultBrokersComeAndGo(t *testing.T) {
 	c := springCluster(t, 3000)
 	p := c.plan(t, PlanOptions{Topic: "orders-dlt"})
 	stop := make(chan struct{})
@@ -473,9 +473,9 @@ func TestBrokersComeAndGo(t *testing.T) {
 	c.exactlyOnce(t, "orders", 3000)
 }
 
-// TestLostSequence: a broker and a client that disagree about what was written agree again after the transaction was
+// faultLostSequence: a broker and a client that disagree about what was written agree again after the transaction was
 // taken back, and nothing is written twice.
-func TestLostSequence(t *testing.T) {
+func faultLostSequence(t *testing.T) {
 	c := springCluster(t, 300)
 	p := c.plan(t, PlanOptions{Topic: "orders-dlt"})
 	conn := *c.Conn

@@ -319,8 +319,9 @@ type progress struct {
 	failed   []FailedRecord
 	skipped  []FailedRecord
 	outputs  []outputRun
-	seq      int64 // of the next entry
-	session  string
+	seq      int64  // of the next entry
+	writer   string // session that wrote the newest entry
+	session  string // that started last
 	operator string
 	atMS     int64
 	state    string
@@ -331,7 +332,7 @@ type progress struct {
 
 func (p *progress) take(j *journalRecord) {
 	p.found = true
-	p.seq = max(p.seq, j.Seq+1)
+	p.seq, p.writer = max(p.seq, j.Seq+1), j.Session
 	p.atMS = max(p.atMS, j.AtMS)
 	switch j.Kind {
 	case "start":

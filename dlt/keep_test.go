@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -297,5 +298,48 @@ func TestAbort(t *testing.T) {
 	}
 	if _, _, err := c.JobState(ctx, "nobody"); err == nil || !strings.Contains(err.Error(), "does not know") {
 		t.Errorf("unknown job: %v", err)
+	}
+}
+
+// TestDiscovery finds topics that no catalog and no usual name tells of: by a group's name, and by what lies in them.
+func TestDiscovery(t *testing.T) {
+	ctx := context.Background()
+	c := newCluster(t)
+	for _, name := range []string{"orders", "errors.billing.incoming", "parked", "graveyard", "quiet", "billing.views", "weird.failed.mailer"} {
+		c.topic(t, name, 3, nil)
+	}
+	for _, g := range []string{"billing", "mailer", "x"} {
+		offsets := kadm.Offsets{}
+		offsets.AddOffset("orders", 0, 0, -1)
+		if err := c.Admin.CommitAllOffsets(ctx, g, offsets); err != nil {
+			t.Fatal(err)
+		}
+	}
+	plain := func(topic string, n int) (out []*kgo.Record) {
+		for i := range n {
+			out = append(out, &kgo.Record{Topic: topic, Partition: int32(i % 3), Value: []byte("v"), Headers: []kgo.RecordHeader{{Key: "ce_id", Value: []byte("1")}}})
+		}
+		return out
+	}
+	c.produce(t, plain("orders", 50)...)
+	c.produce(t, plain("billing.views", 5)...)
+	letter := springLetter("graveyard", 1, []byte("k"), []byte("v"), "orders", 0, 3, "x.Y", "no", "")
+	letter.Headers = append(letter.Headers, kgo.RecordHeader{Key: "kafka_dlt-original-consumer-group", Value: []byte("ledger")})
+	c.produce(t, letter)
+	l, err := c.List(ctx, newTestDecoder(t), ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, r := range l.Topics {
+		got[r.Topic] = strings.Join(r.FoundBy, ",") + " " + strings.Join(r.Groups, ",")
+	}
+	want := map[string]string{"errors.billing.incoming": "group billing", "weird.failed.mailer": "group mailer", "graveyard": "content ledger"}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("found (-want +got):\n%s", d)
+	}
+	// Spans only: nothing is read.
+	if l, err = c.List(ctx, newTestDecoder(t), ListOptions{NoCount: true}); err != nil || len(l.Topics) != 2 {
+		t.Errorf("without reading: %v %+v", err, l.Topics)
 	}
 }

@@ -154,15 +154,18 @@ func TestKill(t *testing.T) {
 	c := &testCluster{Conn: connTo(t, addrs), addrs: addrs}
 	kills, jobs := 0, 0
 	for ; kills < want; jobs++ {
-		n := killJob(t, c, jobs, want-kills, actual)
+		n := killJob(t, c, jobs, min(want-kills, max(4, want/6)), actual) // every kind of job gets its share
 		kills += n
-		t.Logf("job %d: %d kills, 0 lost, 0 duplicated", jobs, n)
+		t.Logf("job %d (%s): %d kills, 0 lost, 0 duplicated", jobs, killModes[jobs%len(killModes)], n)
 		if t.Failed() {
 			return
 		}
 	}
 	t.Logf("kill test: %d SIGKILLs in %d jobs on %s, 0 lost, 0 duplicated, no transaction left open", kills, jobs, brokerName(actual))
 }
+
+// killModes are the kinds of jobs that are killed in turn.
+var killModes = []string{"journal topic", "growing batches", "local journal"}
 
 func brokerName(actual bool) string {
 	if actual {
@@ -176,8 +179,11 @@ func killJob(t *testing.T, c *testCluster, nr, atMost int, actual bool) (kills i
 	const parts = 6
 	n, batch := 12_000, 40
 	journal := "create"
-	if nr%2 == 1 { // every second job keeps its progress in a group and a local file
+	switch killModes[nr%len(killModes)] {
+	case "local journal":
 		journal = "local"
+	case "growing batches":
+		n, batch = 60_000, 0
 	}
 	name := fmt.Sprintf("kill%d-%d", os.Getpid(), nr)
 	ctx := context.Background()

@@ -27,10 +27,11 @@ type Listing struct {
 // records, unresolved those nobody has handled. A nil figure is one that could not be read.
 type ListedTopic struct {
 	Topic         string   `json:"topic"`
-	FoundBy       []string `json:"found_by"` // catalog, name, config, content
+	FoundBy       []string `json:"found_by"` // argument, catalog, name, group, config, content
 	Class         Class    `json:"class"`
 	Owner         *string  `json:"owner"`
 	Origin        *string  `json:"origin"` // the topic most records came from
+	Groups        []string `json:"groups"` // whose records died, as far as names, settings and a sample of the content tell
 	Dialects      []string `json:"dialects"`
 	Partitions    int      `json:"partitions"`
 	Span          *int64   `json:"span_offsets"`
@@ -63,37 +64,47 @@ func (c *Conn) List(ctx context.Context, d *Decoder, o ListOptions) (*Listing, e
 		return nil, fmt.Errorf("list dead letter topics: %w", err)
 	}
 	found := map[string]*ListedTopic{}
-	ids := map[string]bool{}
+	var others []kadm.TopicDetail
 	for name, td := range m.Topics {
 		if td.IsInternal || name == JournalTopic {
 			continue
 		}
-		row := &ListedTopic{Topic: name, Class: Dead, Partitions: len(td.Partitions), Dialects: []string{}, FoundBy: []string{}}
+		row := newRow(td)
 		if owner, ok := o.Declared[name]; ok {
-			row.FoundBy = append(row.FoundBy, "catalog")
+			row.FoundBy = append(row.FoundBy, foundByCatalog)
 			row.Owner = orNil(owner)
 		}
-		if class, ok := CandidateName(name); ok {
-			row.FoundBy, row.Class = append(row.FoundBy, "name"), class
+		if _, ok := CandidateName(name); ok {
+			row.FoundBy = append(row.FoundBy, foundByName)
 		}
 		if slices.Contains(o.Only, name) {
-			row.FoundBy = append(row.FoundBy, "argument")
+			row.FoundBy = append(row.FoundBy, foundByArgument)
 		}
 		if len(row.FoundBy) == 0 {
+			others = append(others, td)
 			continue
 		}
-		if td.Err != nil {
-			row.Error = new(td.Err.Error())
-		}
-		ids[td.ID.String()] = true
 		found[name] = row
 	}
 	out := &Listing{Topics: []ListedTopic{}, Notes: []string{}}
+	notes, err := c.discover(ctx, d, found, others, o)
+	if err != nil {
+		return nil, err
+	}
+	ids := map[string]bool{}
+	for name, row := range found {
+		td := m.Topics[name]
+		ids[td.ID.String()] = true
+		if td.Err != nil {
+			row.Error = new(td.Err.Error())
+		}
+	}
 	for name := range o.Declared {
 		if found[name] == nil {
 			out.Notes = append(out.Notes, fmt.Sprintf("%s is declared by the catalog and does not exist, or may not be seen", name))
 		}
 	}
+	out.Notes = append(out.Notes, notes...)
 	slices.Sort(out.Notes)
 	resolutions, err := c.Resolutions(ctx, ids)
 	if errors.Is(err, ErrNoJournal) {
@@ -152,7 +163,7 @@ func (c *Conn) measure(ctx context.Context, d *Decoder, row *ListedTopic, res *R
 			row.RetentionMS = &ms
 		}
 		if cfg[shareGroupConfig] == "true" {
-			row.FoundBy = append(row.FoundBy, "config")
+			row.FoundBy = append(row.FoundBy, foundByConfig)
 		}
 	}
 	if noCount && span > 0 {
@@ -185,6 +196,9 @@ func (c *Conn) measure(ctx context.Context, d *Decoder, row *ListedTopic, res *R
 			rec.fill(k)
 			ca := d.cause(&rec, nil)
 			if ca.dialect >= 0 {
+				if g := deref(d.Decode(&rec).ConsumerGroup); g != "" && len(row.Groups) < maxOrigins && !slices.Contains(row.Groups, g) {
+					row.Groups = append(row.Groups, g)
+				}
 				dialects[d.table[ca.dialect].name]++
 				timestamps = d.table[ca.dialect].timestamp
 				if len(ca.topic) > 0 && len(topics) < maxOrigins {
@@ -219,8 +233,9 @@ func (c *Conn) measure(ctx context.Context, d *Decoder, row *ListedTopic, res *R
 		row.Dialects = append(row.Dialects, name)
 	}
 	slices.Sort(row.Dialects)
+	slices.Sort(row.Groups)
 	if len(row.Dialects) > 0 {
-		row.FoundBy = append(row.FoundBy, "content")
+		row.FoundBy = append(row.FoundBy, foundByContent)
 		row.TimestampsAre = orNil(timestamps)
 	}
 	best := int64(0)

@@ -48,7 +48,8 @@ func (pl *planner) targets(ctx context.Context) error {
 			return fmt.Errorf("plan target %s: %w", name, err)
 		}
 		t := Target{Topic: name, TopicID: td.ID.String(), Partitions: len(td.Partitions), MaxBytes: 1 << 20}
-		if cfg, err := pl.c.topicConfig(ctx, name); err != nil {
+		cfg, err := pl.c.topicConfig(ctx, name)
+		if err != nil {
 			pl.check("settings of "+name, "unknown", err.Error())
 		} else {
 			pl.targetConfig(&t, cfg, idx)
@@ -56,7 +57,8 @@ func (pl *planner) targets(ctx context.Context) error {
 		if len(td.AuthorizedOperations) > 0 && !slices.Contains(td.AuthorizedOperations, kadm.OpWrite) && !slices.Contains(td.AuthorizedOperations, kadm.OpAll) {
 			return &DeniedError{Op: "write", Right: "WRITE", Resource: "topic " + name}
 		}
-		pl.partitions(&t, td)
+		pl.replicas(&t, td, cfg)
+		pl.partitions(&t)
 		if pl.o.Superseded != "allow" || t.Compacted {
 			if err := pl.superseded(ctx, &t, idx); err != nil {
 				return err
@@ -103,17 +105,28 @@ func (pl *planner) targetConfig(t *Target, cfg map[string]string, idx []int) {
 	}
 }
 
-// partitions finds the hash that the producer of the origin used.
-func (pl *planner) partitions(t *Target, td kadm.TopicDetail) {
-	mode := pl.o.PartitionMode
-	for _, p := range td.Partitions {
-		if p.Err != nil {
+// replicas looks at what stands behind the partitions. With fewer replicas in sync than the topic wants, every write of
+// a replay is refused.
+func (pl *planner) replicas(t *Target, td kadm.TopicDetail, cfg map[string]string) {
+	least, err := strconv.Atoi(cfg["min.insync.replicas"])
+	if err != nil {
+		least = 1
+	}
+	for _, p := range td.Partitions.Sorted() {
+		switch {
+		case p.Err != nil:
 			pl.check("partitions of "+t.Topic, "warn", fmt.Sprintf("partition %d: %v", p.Partition, p.Err))
-		} else if len(p.ISR) < len(p.Replicas) {
+		case len(p.ISR) < least:
+			pl.check("replicas of "+t.Topic, "block", fmt.Sprintf("partition %d has %d replicas in sync, fewer than its min.insync.replicas of %d: nothing can be written to it", p.Partition, len(p.ISR), least))
+		case len(p.ISR) < len(p.Replicas):
 			pl.check("replicas of "+t.Topic, "warn", fmt.Sprintf("partition %d has %d of %d replicas in sync", p.Partition, len(p.ISR), len(p.Replicas)))
 		}
 	}
-	if mode != PartitionAuto {
+}
+
+// partitions finds the hash that the producer of the origin used.
+func (pl *planner) partitions(t *Target) {
+	if mode := pl.o.PartitionMode; mode != PartitionAuto {
 		t.Hash = mode
 		return
 	}

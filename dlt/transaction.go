@@ -447,8 +447,8 @@ func (r *replay) afterFence(ctx context.Context, cause, aerr error) error {
 	if err != nil {
 		return err
 	}
-	if p.found && p.session != r.o.Session && p.session != "" {
-		return &FencedError{r.p.Job, fmt.Errorf("the journal names session %s of %s: %w", p.session, p.operator, cause)}
+	if _, err := r.settled(p, nil, cause); err != nil {
+		return err
 	}
 	return &againError{Err: cause, late: true}
 }
@@ -457,6 +457,9 @@ func (r *replay) afterFence(ctx context.Context, cause, aerr error) error {
 // with the same transactional id makes the coordinator finish it, then the journal tells. Only if the journal still
 // names this session, though: else the new client would fence its successor.
 func (r *replay) unknownCommit(ctx context.Context, j *journalRecord, cause error) error {
+	if errors.Is(cause, kerr.ProducerFenced) { // the one error that leaves no doubt
+		return &FencedError{r.p.Job, cause}
+	}
 	if fencing(cause) {
 		_ = r.cl.EndTransaction(ctx, kgo.TryAbort)
 	}
@@ -464,8 +467,10 @@ func (r *replay) unknownCommit(ctx context.Context, j *journalRecord, cause erro
 	if _, unknown := errors.AsType[*UnknownProgressError](err); err != nil && !unknown {
 		return err
 	}
-	if err == nil && before.session != "" && before.session != r.o.Session && (j == nil || j.Kind != "start") {
-		return &FencedError{r.p.Job, fmt.Errorf("the journal names session %s of %s: %w", before.session, before.operator, cause)}
+	if err == nil {
+		if _, err := r.settled(before, j, cause); err != nil {
+			return err
+		}
 	}
 	emit(r.c.Events, Event{Stage: "wait", Note: fmt.Sprintf("the answer to a commit was lost (%v): asking the journal", cause), At: r.c.Now()})
 	if err := r.fence(ctx); err != nil {
@@ -475,16 +480,32 @@ func (r *replay) unknownCommit(ctx context.Context, j *journalRecord, cause erro
 	if err != nil {
 		return err
 	}
-	if after.session != "" && after.session != r.o.Session && (j == nil || j.Kind != "start") {
-		return &FencedError{r.p.Job, fmt.Errorf("the journal names session %s of %s: %w", after.session, after.operator, cause)}
-	}
-	// Entries are numbered: ours is there exactly if the next number is behind it.
-	committed := j != nil && after.found && after.seq > j.Seq
-	if r.local() && j != nil {
-		committed = len(j.Next) > 0
-		for p, o := range j.Next {
-			committed = committed && after.next[p] >= o
-		}
+	committed, err := r.settled(after, j, cause)
+	if err != nil {
+		return err
 	}
 	return &againError{Err: cause, committed: committed}
+}
+
+// settled reports whether the journal holds our entry. Anything that we did not write there is another session's: what
+// this one knows of the job is then out of date, and going on would write records twice.
+func (r *replay) settled(now *progress, j *journalRecord, cause error) (committed bool, err error) {
+	if r.local() {
+		for p, o := range now.next {
+			switch {
+			case j != nil && len(j.Next) > 0 && o == max(j.Next[p], r.prog.next[p]):
+				committed = committed || o != r.prog.next[p]
+			case o != r.prog.next[p]:
+				return false, &FencedError{r.p.Job, fmt.Errorf("another session has come to offset %d of partition %d: %w", o, p, cause)}
+			}
+		}
+		return committed, nil
+	}
+	switch {
+	case now.seq == r.prog.seq:
+		return false, nil
+	case j != nil && now.seq == j.Seq+1 && now.writer == r.o.Session:
+		return true, nil
+	}
+	return false, &FencedError{r.p.Job, fmt.Errorf("the journal names session %s of %s: %w", now.session, now.operator, cause)}
 }
