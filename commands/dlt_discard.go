@@ -93,7 +93,15 @@ func runDLTDiscard(ctx context.Context, d *Deps, topic string, o *dltDiscardOpti
 		return d.Out.Emit(o.format, "dlt_discard", res, view(false))
 	}
 	d.Out.Note("%d dead letters of %s are selected", n, topic)
-	if err := d.confirm(ctx, &o.confirm, "discard dead letters of "+topic); err != nil {
+	question := "discard dead letters of " + topic
+	journal, err := conn.NewJournal(ctx, "create")
+	if err != nil {
+		return dltFailure("discard", topic, err)
+	}
+	if journal != "" {
+		question += " and " + journal
+	}
+	if err := d.confirm(ctx, &o.confirm, question); err != nil {
 		return err
 	}
 	log, err := d.auditLog(ctx, base)

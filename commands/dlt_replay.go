@@ -2,8 +2,6 @@ package commands
 
 import (
 	"context"
-	"errors"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -91,31 +89,14 @@ func newDLTReplay(d *Deps) *cobra.Command {
 	return c
 }
 
-func readPlanFile(path string) (*dlt.Plan, error) {
-	f, err := os.Open(filepath.Clean(path))
-	if err != nil {
-		return nil, usage("plans are written by weir dlt plan", "read plan: %v", err)
-	}
-	defer func() { _ = f.Close() }()
-	return dlt.ReadPlan(f, path)
-}
-
-// severeReplay is how many records need the topic's name to be typed.
-const severeReplay = 10_000
-
 func runDLTReplay(ctx context.Context, d *Deps, o *dltReplayOptions) error {
 	dec, err := d.dltDecoder()
 	if err != nil {
 		return err
 	}
-	var plan *dlt.Plan
-	if o.file != "" {
-		if plan, err = readPlanFile(o.file); err != nil {
-			return d.gated(o.format, err)
-		}
-		if o.job != "" && o.job != plan.Job {
-			return usage("", "%s is the plan of job %s, not of %s", o.file, plan.Job, o.job)
-		}
+	plan, err := o.planFile()
+	if err != nil {
+		return d.gated(o.format, err)
 	}
 	base, err := d.Cluster(ctx)
 	if err != nil {
@@ -140,11 +121,8 @@ func runDLTReplay(ctx context.Context, d *Deps, o *dltReplayOptions) error {
 		return err
 	}
 	if plan == nil {
-		if _, plan, err = conn.JobState(ctx, o.job); err != nil {
-			return dltFailure("resume", o.job, err)
-		}
-		if plan == nil {
-			return usage("pass it with --plan FILE", "resume %s: the plan was too large for the journal", o.job)
+		if plan, err = planOfJob(ctx, conn, o.job); err != nil {
+			return err
 		}
 	}
 	if o.format != term.JSON {
@@ -153,21 +131,9 @@ func runDLTReplay(ctx context.Context, d *Deps, o *dltReplayOptions) error {
 		}
 	}
 	if o.confirm.dryRun {
-		if o.format == term.JSON {
-			return d.Out.Emit(o.format, "dlt_replay", map[string]any{"dry_run": true, "plan": plan}, term.View{})
-		}
-		return d.Out.Print(func(p *term.Page) { p.Line("Nothing was written (dry run).") })
+		return d.Out.Emit(o.format, "dlt_replay", map[string]any{"dry_run": true, "plan": plan}, term.View{Text: func(p *term.Page) { p.Line("Nothing was written (dry run).") }})
 	}
-	var severe []string
-	if plan.Counts.Selected > severeReplay {
-		severe = []string{plan.Topic}
-	}
-	if err := d.confirm(ctx, &o.confirm, "replay "+plan.Topic, severe...); err != nil {
-		if o.format == term.JSON { // refused: the plan is on stdout
-			if perr := d.Out.Emit(o.format, "dlt_replay", map[string]any{"plan": plan}, term.View{}); perr != nil {
-				return perr
-			}
-		}
+	if err := o.ask(ctx, d, conn, plan); err != nil {
 		return err
 	}
 	cfg, err := d.Config()
@@ -187,28 +153,7 @@ func runDLTReplay(ctx context.Context, d *Deps, o *dltReplayOptions) error {
 		Deadline: o.deadlineIn, Session: newID("s-", d.Now()), Operator: d.operator(), Resume: o.job != "", LocalDir: localDir,
 	})
 	progress.Done()
-	if rep != nil {
-		after := map[string]any{"job": rep.Job, "state": rep.State, "produced_now": rep.ProducedNow, "remaining": rep.Remaining}
-		err = errors.Join(err, log.Record(ctx, "replay dead letters", plan.Topic, nil, after, err))
-	}
-	_, gate := errors.AsType[*dlt.GateError](err)
-	if err != nil && !gate && !errors.Is(err, context.Canceled) {
-		err = dltFailure("replay", plan.Topic, err)
-		if rep != nil && rep.Resume != "" && rep.ProducedNow > 0 {
-			d.Out.Say("weir: go on with: %s", rep.Resume)
-		}
-		return err
-	}
-	if perr := d.Out.Emit(o.format, "dlt_replay", rep, term.View{Text: func(p *term.Page) { viewReplay(p, rep) }}); perr != nil {
-		return perr
-	}
-	switch {
-	case gate:
-		return errGate
-	case err != nil:
-		return err
-	case rep.Failed > 0 || rep.Skipped > 0 || rep.Remaining > 0:
-		return errPartial
-	}
-	return nil
+	after := map[string]any{"job": rep.Job, "state": rep.State, "produced_now": rep.ProducedNow, "remaining": rep.Remaining}
+	err = errors.Join(err, log.Record(ctx, "replay dead letters", plan.Topic, nil, after, err))
+	return d.replayed(o.format, rep, err)
 }

@@ -1,6 +1,8 @@
 package commands
 
 import (
+	"context"
+	"errors"
 	"slices"
 
 	"github.com/weirhq/weir/dlt"
@@ -27,4 +29,27 @@ func viewReplay(p *term.Page, r *dlt.Report) {
 	if r.Resume != "" {
 		p.Line("Next:  %s", r.Resume)
 	}
+}
+
+// replayed prints the report of a replay, and says how it ended.
+func (d *Deps) replayed(format term.Format, rep *dlt.Report, err error) error {
+	_, gate := errors.AsType[*dlt.GateError](err)
+	if err != nil && !gate && !errors.Is(err, context.Canceled) {
+		if rep.Resume != "" && rep.Produced > 0 {
+			d.Out.Say("weir: %d of %d are replayed; go on with: %s", rep.Produced, rep.Selected, rep.Resume)
+		}
+		return dltFailure("replay", rep.Topic, err)
+	}
+	if perr := d.Out.Emit(format, "dlt_replay", rep, term.View{Text: func(p *term.Page) { viewReplay(p, rep) }}); perr != nil {
+		return perr
+	}
+	switch {
+	case gate:
+		return errGate
+	case err != nil:
+		return err
+	case rep.Failed > 0 || rep.Skipped > 0 || rep.Remaining > 0:
+		return errPartial
+	}
+	return nil
 }

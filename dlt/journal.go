@@ -2,6 +2,7 @@ package dlt
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"encoding/base64"
@@ -278,11 +279,24 @@ func (c *Conn) journalHolder(ctx context.Context, rr *rangeReader) string {
 	return c.holders(ctx, set)
 }
 
-// holders names the open transactions in the given partitions.
-func (c *Conn) holders(ctx context.Context, set kadm.TopicsSet) string {
+// openTxn is a transaction that holds a partition back from readers of committed data.
+type openTxn struct {
+	name      string
+	topic     string
+	partition int32
+	offset    int64 // where it began
+	lastMS    int64 // when its producer last wrote there, -1 when that is not told
+}
+
+func (t openTxn) String() string {
+	return fmt.Sprintf("%s holds %s partition %d from offset %d", t.name, t.topic, t.partition, t.offset)
+}
+
+// openTransactions finds the open transactions in the given partitions.
+func (c *Conn) openTransactions(ctx context.Context, set kadm.TopicsSet) ([]openTxn, error) {
 	described, err := c.Admin.DescribeProducers(ctx, set)
-	if len(described) == 0 {
-		return fmt.Sprintf("held by an unknown producer (%v)", err)
+	if len(described) == 0 && err != nil {
+		return nil, err
 	}
 	names := map[int64]string{}
 	if l, _ := c.Admin.ListTransactions(ctx, nil, nil); l != nil {
@@ -290,25 +304,34 @@ func (c *Conn) holders(ctx context.Context, set kadm.TopicsSet) string {
 			names[t.ProducerID] = t.TxnID
 		}
 	}
-	var out []string
+	var out []openTxn
 	for _, t := range described {
 		for _, p := range t.Partitions {
 			for _, pr := range p.ActiveProducers {
 				if pr.CurrentTxnStartOffset < 0 {
 					continue // idempotent producers are listed too
 				}
-				name := names[pr.ProducerID]
-				if name == "" {
-					name = fmt.Sprintf("producer %d", pr.ProducerID)
-				}
-				out = append(out, fmt.Sprintf("%s holds %s partition %d from offset %d", name, pr.Topic, pr.Partition, pr.CurrentTxnStartOffset))
+				out = append(out, openTxn{cmp.Or(names[pr.ProducerID], fmt.Sprintf("producer %d", pr.ProducerID)), pr.Topic, pr.Partition, pr.CurrentTxnStartOffset, pr.LastTimestamp})
 			}
 		}
 	}
-	if len(out) == 0 {
+	slices.SortFunc(out, func(a, b openTxn) int { return strings.Compare(a.String(), b.String()) })
+	return out, nil
+}
+
+// holders names the open transactions in the given partitions.
+func (c *Conn) holders(ctx context.Context, set kadm.TopicsSet) string {
+	open, err := c.openTransactions(ctx, set)
+	switch {
+	case err != nil:
+		return fmt.Sprintf("held by an unknown producer (%v)", err)
+	case len(open) == 0:
 		return "its holder has just gone"
 	}
-	slices.Sort(out)
+	var out []string
+	for _, t := range open {
+		out = append(out, t.String())
+	}
 	return strings.Join(out, ", ")
 }
 
@@ -509,6 +532,18 @@ func unpackPlan(s string) ([]byte, error) {
 		return nil, err
 	}
 	return io.ReadAll(io.LimitReader(z, maxPlan+1))
+}
+
+// NewJournal describes the journal topic that a replay of a plan would make; empty where it would not.
+func (c *Conn) NewJournal(ctx context.Context, mode string) (string, error) {
+	if mode != "create" {
+		return "", nil
+	}
+	_, err := c.findJournal(ctx)
+	if errors.Is(err, ErrNoJournal) {
+		return fmt.Sprintf("make the topic %s (%d partitions, kept for ever)", JournalTopic, journalPartitions), nil
+	}
+	return "", err
 }
 
 // EnsureJournal makes the journal topic where it is missing.

@@ -124,43 +124,58 @@ func (pl *planner) replicas(t *Target, td kadm.TopicDetail, cfg map[string]strin
 	}
 }
 
-// partitions finds the hash that the producer of the origin used.
+// partitions finds the hash that the producer of the origin used, from keys whose partition the dead letters tell. Where
+// none explains them for the number of partitions that the origin has now, it may have had another one when they died.
 func (pl *planner) partitions(t *Target) {
-	if mode := pl.o.PartitionMode; mode != PartitionAuto {
-		t.Hash = mode
+	switch {
+	case pl.o.PartitionMode != PartitionAuto:
+		t.Hash = pl.o.PartitionMode
+		return
+	case pl.o.To != "":
+		t.Hash = PartitionKey
 		return
 	}
 	var mine []sample
-	top := int32(-1)
+	top, keys := 0, map[string]bool{}
 	for _, s := range pl.samples {
-		if pl.o.To == "" && s.topic == t.Topic {
-			mine = append(mine, s)
-			top = max(top, s.partition)
+		if s.topic == t.Topic {
+			mine, top = append(mine, s), max(top, int(s.partition))
+			keys[string(s.key)] = true
 		}
 	}
-	if int(top) >= t.Partitions {
-		pl.check("partitions of "+t.Topic, "warn", fmt.Sprintf("records died in partition %d, but it has only %d partitions now: keys go where the hash puts them", top, t.Partitions))
-		t.Hash = PartitionKey
+	if h, ok := fittingHash(t.Topic, mine, t.Partitions); ok {
+		t.Hash = h
 		return
 	}
 	t.Hash = PartitionOriginal
-	if pl.o.To != "" {
-		t.Hash = PartitionKey
-		return
-	}
-	for _, h := range []PartitionMode{PartitionKey, PartitionCRC32, PartitionFNV} {
-		hash, fits := hasher(h), len(mine) > 0
-		for _, s := range mine {
-			if hash(t.Topic, s.key, t.Partitions) != int(s.partition) {
-				fits = false
-				break
-			}
-		}
-		if fits {
+	for n := top + 1; n <= max(t.Partitions, top+1)+maxPartitionGuess && len(keys) >= minKeys; n++ {
+		if h, ok := fittingHash(t.Topic, mine, n); ok {
 			t.Hash = h
+			pl.check("partitions of "+t.Topic, "warn", fmt.Sprintf("it has %d partitions now and had %d when the records died: keys go where %s puts them now", t.Partitions, n, h))
 			return
 		}
 	}
+	if top >= t.Partitions {
+		t.Hash = PartitionKey
+		pl.check("partitions of "+t.Topic, "warn", fmt.Sprintf("records died in partition %d, but it has only %d partitions now: keys go where the hash puts them", top, t.Partitions))
+	}
+}
+
+// With a few keys some number of partitions always fits by chance.
+const (
+	minKeys           = 8
+	maxPartitionGuess = 64
+)
+
+// fittingHash returns the hash that puts every key of the samples where it was, among n partitions.
+func fittingHash(topic string, samples []sample, n int) (PartitionMode, bool) {
+	for _, h := range []PartitionMode{PartitionKey, PartitionCRC32, PartitionFNV} {
+		hash := hasher(h)
+		if len(samples) > 0 && !slices.ContainsFunc(samples, func(s sample) bool { return hash(topic, s.key, n) != int(s.partition) }) {
+			return h, true
+		}
+	}
+	return "", false
 }
 
 // superseded looks for newer records of the selected keys in the origin, behind the offset where each record died.

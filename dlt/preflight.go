@@ -70,11 +70,14 @@ func (pl *planner) preflight(ctx context.Context, spans []Span) error {
 			}
 		}
 	} else if errors.Is(err, ErrNoJournal) {
-		status := "warn"
-		if p.Journal == "require" {
-			status = "block"
+		switch p.Journal {
+		case "require":
+			pl.check("journal", "block", ErrNoJournal.Error())
+		case "local":
+			pl.check("journal", "warn", "local: what was replayed is then known on one machine only")
+		default:
+			pl.check("journal", "warn", ErrNoJournal.Error()+" yet: the replay makes it, after asking")
 		}
-		pl.check("journal", status, ErrNoJournal.Error())
 	} else {
 		return err
 	}
@@ -83,13 +86,7 @@ func (pl *planner) preflight(ctx context.Context, spans []Span) error {
 		if err != nil {
 			return err
 		}
-		for _, s := range ts {
-			if s.Stable < s.HighWatermark {
-				set := kadm.TopicsSet{}
-				set.Add(t.Topic, s.Partition)
-				pl.check("open transaction in "+t.Topic, "warn", pl.c.holders(ctx, set))
-			}
-		}
+		pl.held(ctx, t.Topic, ts)
 		if t.Superseded > 0 {
 			pl.check("newer records in "+t.Topic, "warn", fmt.Sprintf("%d selected records have a newer one of their key behind them", t.Superseded))
 		}
@@ -102,6 +99,36 @@ func (pl *planner) preflight(ctx context.Context, spans []Span) error {
 	}
 	_ = spans
 	return nil
+}
+
+// hungAfter is how long a transaction may be silent before it is taken for one that nobody ends: the default of
+// transaction.timeout.ms, and the pause between two looks of the coordinator.
+const hungAfter = 70 * time.Second
+
+// held looks for open transactions in a target. What a replay writes behind one is invisible to readers of committed
+// data until it ends, so one that hangs stands in the way.
+func (pl *planner) held(ctx context.Context, topic string, spans []Span) {
+	set := kadm.TopicsSet{}
+	for _, s := range spans {
+		if s.Stable < s.HighWatermark {
+			set.Add(topic, s.Partition)
+		}
+	}
+	if len(set) == 0 {
+		return
+	}
+	open, err := pl.c.openTransactions(ctx, set)
+	if err != nil {
+		pl.check("open transaction in "+topic, "unknown", err.Error())
+	}
+	for _, t := range open {
+		silent := pl.c.Now().Sub(time.UnixMilli(t.lastMS)).Round(time.Second)
+		if t.lastMS > 0 && silent > hungAfter {
+			pl.check("hung transaction in "+topic, "block", fmt.Sprintf("%s and has been silent for %s: readers of committed data would see nothing of the replay until it ends; end it with kafka-transactions.sh abort, or with weir dlt abort JOB where it is a replay's", t, silent))
+		} else {
+			pl.check("open transaction in "+topic, "warn", t.String())
+		}
+	}
 }
 
 // expiry says when retention takes the oldest selected record.

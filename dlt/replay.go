@@ -10,6 +10,35 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
+// Why a replay is exactly once, whatever dies when:
+//
+//  1. What commits with what. The records of a batch and one journal entry are one transaction (KIP-98). The entry says
+//     up to which offset each partition of the plan is done (next), so there is no moment at which a record is written
+//     and not noted, or noted and not written. With a local journal the offsets of a group take the entry's place in the
+//     same transaction. Nothing else is ever progress: not the local file, not what this process remembers.
+//     A promise of the client that failed means that a record is not there, although the commit would succeed: produce
+//     asks every one of them, and takes the transaction back.
+//  2. Who may write. The transactional id belongs to the job, so taking the job over is one InitProducerID: the
+//     coordinator ends the predecessor's open transaction before it answers, and refuses everything that comes from the
+//     predecessor later. A session that is refused stops for good (FencedError): a new client of its own would throw the
+//     successor out.
+//  3. Why a resume is safe. open fences first and reads the journal second, up to the high watermark of that moment.
+//     What the predecessor committed is below it and what it did not will never be. Reading only to the last stable
+//     offset would not do: the open transaction of another job hides our own committed entries behind it. So the
+//     reader waits until that one ends, or gives up: progress that is not known is refused, never taken for 0.
+//  4. When an answer is lost. A commit without an answer may have happened. The only new client that a session ever
+//     makes finishes the transaction one way or the other, then the journal tells (settled): our entry is there, or the
+//     journal is as we left it, or somebody else wrote, and then this session stops.
+//  5. What is read. Exactly the offsets of the plan, in order, with no reset policy; one that comes twice, is missing or
+//     has another checksum ends the session. Entries are written in the order of each partition, so next is all of it.
+//
+// It is exactly once in the topic, for readers of committed data. --at-least-once gives 1 up, and says so in the plan.
+//
+// The way through the files: replay.go runs the session, verify.go compares the world with the plan, batch.go reads,
+// checks and maps, transaction.go opens, fences and commits, produce.go writes one batch, recover.go says what an error
+// means and what may be done after it, breaker.go looks at the world between two transactions, journal.go and local.go
+// keep the progress, report.go tells.
+
 // ReplayOptions says how to carry a plan out.
 type ReplayOptions struct {
 	Rate     float64       // records a second; 0 without limit
@@ -24,7 +53,6 @@ type ReplayOptions struct {
 	Operator string
 	Resume   bool   // the job must exist already
 	LocalDir string // folder of local journals, for plans with journal "local"
-	// Abort tells what to do when ctx ends: the transaction at hand is finished in any case.
 }
 
 // replay is one session of a job.

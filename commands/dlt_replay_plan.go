@@ -1,0 +1,65 @@
+package commands
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"github.com/weirhq/weir/dlt"
+	"github.com/weirhq/weir/internal/term"
+)
+
+// planFile reads the plan of --plan or of the argument, and nothing where none is named.
+func (o *dltReplayOptions) planFile() (*dlt.Plan, error) {
+	if o.file == "" {
+		return nil, nil //nolint:nilnil // no file is named: the journal holds the plan
+	}
+	f, err := os.Open(filepath.Clean(o.file))
+	if err != nil {
+		return nil, usage("plans are written by weir dlt plan", "read plan: %v", err)
+	}
+	defer func() { _ = f.Close() }()
+	plan, err := dlt.ReadPlan(f, o.file)
+	if err == nil && o.job != "" && o.job != plan.Job {
+		err = usage("", "%s is the plan of job %s, not of %s", o.file, plan.Job, o.job)
+	}
+	return plan, err
+}
+
+// planOfJob takes the plan from the journal.
+func planOfJob(ctx context.Context, conn *dlt.Conn, job string) (*dlt.Plan, error) {
+	_, plan, err := conn.JobState(ctx, job)
+	if err != nil {
+		return nil, dltFailure("resume", job, err)
+	}
+	if plan == nil {
+		return nil, usage("pass it with --plan FILE", "resume %s: the plan was too large for the journal", job)
+	}
+	return plan, nil
+}
+
+// severeReplay is how many records need the topic's name to be typed.
+const severeReplay = 10_000
+
+// ask wants the replay confirmed, and the making of the journal with it.
+func (o *dltReplayOptions) ask(ctx context.Context, d *Deps, conn *dlt.Conn, plan *dlt.Plan) error {
+	question := "replay " + plan.Topic
+	journal, err := conn.NewJournal(ctx, plan.Journal)
+	if err != nil {
+		return dltFailure("replay", plan.Topic, err)
+	}
+	if journal != "" {
+		question += " and " + journal
+	}
+	var severe []string
+	if plan.Counts.Selected > severeReplay {
+		severe = []string{plan.Topic}
+	}
+	err = d.confirm(ctx, &o.confirm, question, severe...)
+	if err != nil && o.format == term.JSON { // refused: the plan is on stdout
+		if perr := d.Out.Emit(o.format, "dlt_replay", map[string]any{"plan": plan}, term.View{}); perr != nil {
+			return perr
+		}
+	}
+	return err
+}

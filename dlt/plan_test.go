@@ -1,0 +1,102 @@
+package dlt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// TestHungTarget: behind a transaction that nobody ends, readers would see nothing of a replay. One that is merely open
+// is told.
+func TestHungTarget(t *testing.T) {
+	ctx := context.Background()
+	c := springCluster(t, 30)
+	cl, err := c.Client(kgo.TransactionalID("ledger-writer"), kgo.TransactionTimeout(time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.CloseAllowingRebalance()
+	if err := errors.Join(cl.BeginTransaction(), cl.ProduceSync(ctx, &kgo.Record{Topic: "orders", Value: []byte("v")}).FirstErr()); err != nil {
+		t.Fatal(err)
+	}
+	p := c.plan(t, PlanOptions{Topic: "orders-dlt"})
+	if err := p.Ready(); err != nil || !strings.Contains(fmt.Sprint(p.Preflight), "ledger-writer holds orders partition") {
+		t.Errorf("open: %v %+v", err, p.Preflight)
+	}
+	later := *c.Conn
+	later.Now = func() time.Time { return time.Now().Add(5 * time.Minute) }
+	p, err = later.Plan(ctx, newTestDecoder(t), PlanOptions{Topic: "orders-dlt", Job: "j"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g, ok := errors.AsType[*GateError](p.Ready()); !ok || !strings.Contains(g.Reason, "ledger-writer holds orders partition") || !strings.Contains(g.Reason, "silent for 5m") {
+		t.Errorf("hung: %v", p.Ready())
+	}
+}
+
+// TestPartitionsChanged: the origin had another number of partitions when its records died. Keys go where their newer
+// records are.
+func TestPartitionsChanged(t *testing.T) {
+	c := newCluster(t)
+	c.topic(t, "o", 8, nil)
+	c.topic(t, "o-dlt", 3, nil)
+	hash := hasher(PartitionKey)
+	var letters []*kgo.Record
+	for i := range 60 {
+		key := fmt.Appendf(nil, "key-%d", i)
+		part := int32(hash("o", key, 3))
+		letters = append(letters, springLetter("o-dlt", part, key, nil, "o", part, int64(i), "x.Y", "no", ""))
+	}
+	c.produce(t, letters...)
+	p := c.plan(t, PlanOptions{Topic: "o-dlt", Superseded: "allow"})
+	if p.Targets[0].Hash != PartitionKey || !strings.Contains(fmt.Sprint(p.Preflight), "it has 8 partitions now and had 3 when the records died") {
+		t.Errorf("%+v %+v", p.Targets, p.Preflight)
+	}
+	c.replay(t, p, ReplayOptions{Session: "s"})
+	for _, k := range c.readAll(t, "o", 60) {
+		if want := int32(hasher(PartitionKey)("o", k.Key, 8)); k.Partition != want {
+			t.Fatalf("%s is in partition %d, want %d", k.Key, k.Partition, want)
+		}
+	}
+}
+
+// TestRecordGone: compaction may take records between the plan and its replay. The replay stops and names the first one.
+func TestRecordGone(t *testing.T) {
+	ctx := context.Background()
+	for _, behind := range []int{0, 1} {
+		t.Run(fmt.Sprintf("%d records behind it", behind), func(t *testing.T) {
+			c := springCluster(t, 30)
+			cl, err := c.Client(kgo.TransactionalID("x"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer cl.Close()
+			// An aborted record uses offset 10 up.
+			if err := errors.Join(cl.BeginTransaction(), cl.ProduceSync(ctx, &kgo.Record{Topic: "orders-dlt", Partition: 0}).FirstErr(), cl.EndTransaction(ctx, kgo.TryAbort)); err != nil {
+				t.Fatal(err)
+			}
+			for range behind {
+				c.produce(t, springLetter("orders-dlt", 0, []byte("k"), nil, "orders", 0, 9, "x.Y", "no", ""))
+			}
+			p := c.plan(t, PlanOptions{Topic: "orders-dlt", Selection: Selection{}})
+			rg := &p.Ranges[0]
+			was := rg.Selected
+			rg.Selected = Offsets{}
+			rg.Selected.AddRange(0, 10)
+			rg.Selected.Union(&was)
+			rg.CRCs = slices.Insert(rg.CRCs, 40, 0, 0, 0, 0)
+			p.Counts.Selected++
+			p.Digest = p.digest()
+			rep, err := c.Replay(ctx, newTestDecoder(t), p, ReplayOptions{Session: "s"})
+			if g, ok := errors.AsType[*GateError](err); !ok || !strings.Contains(g.Reason, "orders-dlt 0@10, which the plan selects, is not in the topic any more") || rep.State != "paused" || rep.Remaining == 0 {
+				t.Errorf("%v %+v", err, rep)
+			}
+		})
+	}
+}
