@@ -123,7 +123,7 @@ func (c *Conn) Spans(ctx context.Context, topic string) ([]Span, error) {
 			return nil
 		})
 		if err != nil {
-			return nil, err
+			return nil, denied(err, "read "+topic, "DESCRIBE", "topic "+topic)
 		}
 	}
 	out := make([]Span, 0, len(end[topic]))
@@ -245,7 +245,7 @@ func (rr *rangeReader) poll(ctx context.Context, maxRecords int, do func(*kgo.Re
 			continue
 		}
 		if errors.Is(e.Err, kerr.TopicAuthorizationFailed) {
-			return false, &DeniedError{Op: "read dead letters", Right: "READ", Resource: "topic " + rr.topic, Err: e.Err}
+			return false, &DeniedError{Op: "read", Right: "READ", Resource: "topic " + rr.topic, Err: e.Err}
 		}
 		return false, fmt.Errorf("read %s partition %d: %w", rr.topic, e.Partition, e.Err)
 	}

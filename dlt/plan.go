@@ -177,12 +177,9 @@ func (c *Conn) Plan(ctx context.Context, d *Decoder, o PlanOptions) (*Plan, erro
 func (pl *planner) run(ctx context.Context) error {
 	c, p := pl.c, pl.p
 	m, err := c.Admin.Metadata(kadm.WithAuthorizedOps(ctx), p.Topic)
-	if err != nil {
-		return fmt.Errorf("plan %s: %w", p.Topic, err)
-	}
 	td := m.Topics[p.Topic]
-	if td.Err != nil {
-		return fmt.Errorf("plan %s: %w", p.Topic, td.Err)
+	if err = errors.Join(err, td.Err); err != nil {
+		return denied(fmt.Errorf("plan %s: %w", p.Topic, err), "plan "+p.Topic, "READ", "topic "+p.Topic)
 	}
 	p.ClusterID, p.TopicID = m.Cluster, td.ID.String()
 	spans, err := c.Spans(ctx, p.Topic)
@@ -194,11 +191,9 @@ func (pl *planner) run(ctx context.Context) error {
 			pl.check("open transaction in the dead letter topic", "warn", openTransactionNote(p.Topic, s))
 		}
 	}
-	var done *Resolution
-	if res, err := c.Resolutions(ctx, map[string]bool{p.TopicID: true}); err == nil {
-		done = res[p.TopicID]
-	} else if !errors.Is(err, ErrNoJournal) {
-		return fmt.Errorf("plan %s: %w", p.Topic, err)
+	done, err := pl.handled(ctx)
+	if err != nil {
+		return err
 	}
 	if err := pl.read(ctx, spans, done); err != nil {
 		return err
@@ -213,6 +208,25 @@ func (pl *planner) run(ctx context.Context) error {
 		return err
 	}
 	return pl.preflight(ctx, spans)
+}
+
+// handled reads from the journal what was done with the dead letters already. A plan with a local journal does without
+// it where it may not be read, and says so.
+func (pl *planner) handled(ctx context.Context) (*Resolution, error) {
+	p := pl.p
+	res, err := pl.c.Resolutions(ctx, map[string]bool{p.TopicID: true})
+	if err == nil {
+		return res[p.TopicID], nil
+	}
+	if errors.Is(err, ErrNoJournal) {
+		return nil, nil //nolint:nilnil // nothing was handled
+	}
+	err = denied(fmt.Errorf("plan %s: %w", p.Topic, err), "plan "+p.Topic, "READ", "topic "+JournalTopic+"; or plan with --journal local")
+	if _, ok := errors.AsType[*DeniedError](err); ok && p.Journal == "local" {
+		pl.check("journal", "unknown", "what was replayed already is not known: "+JournalTopic+" may not be read")
+		return nil, nil //nolint:nilnil // not known, which the check says
+	}
+	return nil, err
 }
 
 func (pl *planner) check(what, status, detail string) {

@@ -59,7 +59,9 @@ func (pl *planner) fanOut(ctx context.Context) error {
 
 func (pl *planner) preflight(ctx context.Context, spans []Span) error {
 	p := pl.p
-	if info, err := pl.c.findJournal(ctx); err == nil {
+	if info, err := pl.c.findJournal(ctx); p.Journal == "local" {
+		pl.check("journal", "warn", "local: what was replayed is then known on one machine only")
+	} else if err == nil {
 		pl.check("journal", "ok", JournalTopic)
 		for _, w := range info.warnings {
 			pl.check("journal", "warn", w)
@@ -70,12 +72,9 @@ func (pl *planner) preflight(ctx context.Context, spans []Span) error {
 			}
 		}
 	} else if errors.Is(err, ErrNoJournal) {
-		switch p.Journal {
-		case "require":
+		if p.Journal == "require" {
 			pl.check("journal", "block", ErrNoJournal.Error())
-		case "local":
-			pl.check("journal", "warn", "local: what was replayed is then known on one machine only")
-		default:
+		} else {
 			pl.check("journal", "warn", ErrNoJournal.Error()+" yet: the replay makes it, after asking")
 		}
 	} else {
