@@ -43,10 +43,10 @@ KILLS ?= 200
 test-kill: ## SIGKILL replayers KILLS times on embedded brokers with moving leaders, and count
 	WEIR_TEST_KILLS=$(KILLS) $(GO) test -count=1 -run '^TestKill$$' -timeout 60m -v ./dlt
 
-test-kill-kafka: ## the same on the three brokers of kafka-up NODES=3, killing brokers too
+test-kill-kafka: ## the same and the faults on the three brokers of kafka-up NODES=3, killing brokers too
 	$(GO) build -o .kafka/kafkaup ./internal/kafkatest/kafkaup
 	. ./.kafka/$(NAME)/env && WEIR_TEST_KILLS=$(KILLS) WEIR_TEST_KAFKAUP="$(CURDIR)/.kafka/kafkaup -name $(NAME)" \
-	  $(GO) test -count=1 -run '^TestKill$$' -timeout 60m -v ./dlt
+	  $(GO) test -count=1 -run '^(TestKill|TestFaults)$$' -timeout 60m -v ./dlt
 
 chaos: ## plan, lag and a replay while the three brokers of kafka-up NODES=3 are killed and started
 	$(GO) build -o .kafka/kafkaup ./internal/kafkatest/kafkaup

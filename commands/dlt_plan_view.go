@@ -9,6 +9,7 @@ import (
 
 func viewDLTPlan(pg *term.Page, p *dlt.Plan, out string) {
 	pg.Line("%s  %s", term.In(term.Bold, "Plan "+p.Job), p.Guarantee)
+	pg.Line("  made       %s by %s", time.UnixMilli(p.CreatedMS).UTC().Format(time.RFC3339), p.Creator)
 	pg.Line("  cluster    %s", p.ClusterID)
 	pg.Line("  from       %s (%s)", p.Topic, p.TopicID)
 	pg.Line("  records    %s of %s read, %s bytes", pg.Int(p.Counts.Selected), pg.Int(p.Counts.Read), pg.Bytes(p.Counts.Bytes))

@@ -12,7 +12,7 @@ import (
 func viewReplay(p *term.Page, r *dlt.Report) {
 	mark := map[string]string{"done": "ok", "failed": "fail", "paused": "warn", "stopped": "warn", "interrupted": "warn"}[r.State]
 	p.Line("%s %s: %s of %s replayed, %s failed, %s left out, %s remaining", p.Mark(mark), r.State, p.Int(r.Produced), p.Int(r.Selected), p.Int(r.Failed), p.Int(r.Skipped), p.Int(r.Remaining))
-	if r.Reason != "" {
+	if r.Reason != "" && r.Reason != r.State {
 		p.Line("  because %s", r.Reason)
 	}
 	p.Line("  %s now in %s transactions, %.0f records/s, %s", p.Int(r.ProducedNow), p.Int(r.Transactions), r.RatePerSecond, r.Guarantee)

@@ -138,6 +138,17 @@ func (r *replay) guards(ctx context.Context, canary bool) error {
 	}
 }
 
+// guardable refuses a group that cannot be watched: a name that is spelt wrong has no lag, which is not a lag of 0.
+func (r *replay) guardable(ctx context.Context) error {
+	if r.o.LagGroup == "" {
+		return nil
+	}
+	if _, err := r.lag(ctx); err != nil {
+		return &RefusedError{Reason: fmt.Sprintf("the lag of group %s cannot be read: %v", r.o.LagGroup, err), hint: "name a group that reads the targets with --lag-group; weir group list shows them"}
+	}
+	return nil
+}
+
 // lag is how far the guarded group is behind on the targets.
 func (r *replay) lag(ctx context.Context) (int64, error) {
 	committed, err := r.c.Admin.FetchOffsets(ctx, r.o.LagGroup)
@@ -145,6 +156,7 @@ func (r *replay) lag(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	var n int64
+	known := false
 	for topic := range r.targets {
 		spans, err := r.c.Spans(ctx, topic)
 		if err != nil {
@@ -158,8 +170,12 @@ func (r *replay) lag(ctx context.Context) (int64, error) {
 			if o.Err != nil {
 				return 0, o.Err
 			}
+			known = true
 			n += max(0, s.Stable-o.At)
 		}
+	}
+	if !known {
+		return 0, errors.New("it has committed no offsets of the targets")
 	}
 	return n, nil
 }

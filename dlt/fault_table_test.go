@@ -60,10 +60,10 @@ func TestFaults(t *testing.T) {
 			if len(row.run)+len(row.alone) == 0 {
 				t.Fatal("no test")
 			}
+			if os.Getenv("WEIR_TEST_BROKERS") != "" && !row.real && len(row.run) > 0 {
+				t.Skip("the fault is made inside an embedded broker")
+			}
 			for _, f := range row.run {
-				if os.Getenv("WEIR_TEST_BROKERS") != "" && !row.real {
-					continue
-				}
 				f(t)
 			}
 		})
@@ -211,22 +211,16 @@ func faultControllerDies(t *testing.T) {
 			return
 		}
 		command := strings.Fields(os.Getenv("WEIR_TEST_KAFKAUP"))
+		node := strconv.Itoa(activeController(t, c))
 		run := func(verb string) {
-			cmd := exec.Command(command[0], append(append([]string{verb}, command[1:]...), "-node", strconv.Itoa(activeController(t, c)))...) // #nosec G204 -- the test's caller names it
+			cmd := exec.Command(command[0], append(append([]string{verb}, command[1:]...), "-node", node)...) // #nosec G204 -- the test's caller names it
 			cmd.Dir = ".."
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Errorf("%s the controller: %v: %s", verb, err, out)
 			}
 		}
-		node := activeController(t, c)
 		run("kill")
-		back = func() {
-			cmd := exec.Command(command[0], append(append([]string{"start"}, command[1:]...), "-node", strconv.Itoa(node))...) // #nosec G204 -- as above
-			cmd.Dir = ".."
-			if out, err := cmd.CombinedOutput(); err != nil {
-				t.Errorf("start the controller: %v: %s", err, out)
-			}
-		}
+		back = func() { run("start") }
 	}
 	if c.fake == nil && os.Getenv("WEIR_TEST_KAFKAUP") == "" {
 		t.Log("the controller was not killed: WEIR_TEST_KAFKAUP does not say how")

@@ -500,3 +500,36 @@ func faultLostSequence(t *testing.T) {
 	}
 	c.exactlyOnce(t, "orders", 300)
 }
+
+// TestLagGuard: a replay holds on while a group is behind, and does not start for a group that nobody knows.
+func TestLagGuard(t *testing.T) {
+	ctx := context.Background()
+	c := springCluster(t, 60)
+	p := c.plan(t, PlanOptions{Topic: "orders-dlt"})
+	rep, err := c.Replay(ctx, newTestDecoder(t), p, ReplayOptions{Session: "s", LagGroup: "biling"})
+	if r, ok := errors.AsType[*RefusedError](err); !ok || !strings.Contains(r.Reason, "the lag of group biling cannot be read") || rep.ProducedNow != 0 {
+		t.Fatalf("%v %+v", err, rep)
+	}
+	commit := func(offset int64) {
+		offsets := kadm.Offsets{}
+		for part := range int32(3) {
+			offsets.AddOffset("orders", part, offset, -1)
+		}
+		if err := c.Admin.CommitAllOffsets(ctx, "billing", offsets); err != nil {
+			t.Error(err)
+		}
+	}
+	commit(20)
+	waits := 0
+	conn := *c.Conn
+	conn.Sleep = func(context.Context, time.Duration) error {
+		if waits++; waits%3 == 0 { // in its own time it catches up
+			commit(1000)
+		}
+		return nil
+	}
+	rep, err = conn.Replay(ctx, newTestDecoder(t), p, ReplayOptions{Session: "s", Batch: 30, LagGroup: "billing", MaxLag: 5})
+	if err != nil || rep.Produced != 60 || waits < 3 {
+		t.Errorf("%v %+v, waited %d times", err, rep, waits)
+	}
+}

@@ -133,6 +133,9 @@ func (r *replay) run(ctx context.Context) error {
 	if err := r.trimmed(ctx, todo); err != nil {
 		return err
 	}
+	if err := r.guardable(ctx); err != nil {
+		return err
+	}
 	rr, err := r.c.openRange(r.p.Topic, todo) // fetches while the start is noted
 	if err != nil {
 		return err
