@@ -2,14 +2,13 @@ package commands
 
 import (
 	"context"
-	"path/filepath"
+	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/weirhq/weir/dlt"
-	"github.com/weirhq/weir/internal/config"
 	"github.com/weirhq/weir/internal/term"
 )
 
@@ -109,14 +108,7 @@ func runDLTReplay(ctx context.Context, d *Deps, o *dltReplayOptions) error {
 	}
 	o.confirm.profile = base.Profile
 	progress := d.Out.Progress("replaying", d.Now)
-	conn, err := d.dltConn(ctx, func(e dlt.Event) {
-		if e.Note != "" {
-			d.Log.Info(e.Note)
-		}
-		if e.Stage == "replay" {
-			progress.Update(e.Done, e.Total)
-		}
-	})
+	conn, err := d.dltConn(ctx, d.replayEvents(progress))
 	if err != nil {
 		return err
 	}
@@ -136,13 +128,9 @@ func runDLTReplay(ctx context.Context, d *Deps, o *dltReplayOptions) error {
 	if err := o.ask(ctx, d, conn, plan); err != nil {
 		return err
 	}
-	cfg, err := d.Config()
+	localDir, err := d.localJournal(plan)
 	if err != nil {
 		return err
-	}
-	localDir := filepath.Join(config.StateDir(cfg.Env()), "dlt")
-	if plan.Journal == "local" {
-		d.Log.Warn("the journal is local: what is unresolved is then known on this machine only", "folder", localDir)
 	}
 	log, err := d.auditLog(ctx, base)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/weirhq/weir/dlt"
+	"github.com/weirhq/weir/internal/config"
 	"github.com/weirhq/weir/internal/term"
 )
 
@@ -62,4 +63,17 @@ func (o *dltReplayOptions) ask(ctx context.Context, d *Deps, conn *dlt.Conn, pla
 		}
 	}
 	return err
+}
+
+// localJournal is the folder of local journals, with a warning to whoever uses one.
+func (d *Deps) localJournal(plan *dlt.Plan) (string, error) {
+	cfg, err := d.Config()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(config.StateDir(cfg.Env()), "dlt")
+	if plan.Journal == "local" {
+		d.Log.Warn("the journal is local: what is unresolved is then known on this machine only", "folder", dir)
+	}
+	return dir, nil
 }

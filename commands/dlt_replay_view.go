@@ -53,3 +53,15 @@ func (d *Deps) replayed(format term.Format, rep *dlt.Report, err error) error {
 	}
 	return nil
 }
+
+// replayEvents shows how far a replay is, and logs what it has to say.
+func (d *Deps) replayEvents(progress *term.Progress) func(dlt.Event) {
+	return func(e dlt.Event) {
+		if e.Note != "" {
+			d.Log.Info(e.Note)
+		}
+		if e.Stage == "replay" {
+			progress.Update(e.Done, e.Total)
+		}
+	}
+}
