@@ -55,17 +55,7 @@ type payloadSchema struct {
 
 // newDecoder finds the catalog's schema of a topic and the registry to ask.
 func newDecoder(ctx context.Context, d *Deps, cat *catalog.Catalog, topic, address string) (*decoder, error) {
-	out := &decoder{}
-	if s := onlyPayload(cat, topic); s != nil {
-		v := compat.SchemaVersion(s, "")
-		out.catalog = &payloadSchema{err: v.Err}
-		switch {
-		case v.Remote != "":
-			out.catalog.err = catalog.ErrRemote
-		case v.Err == nil:
-			out.catalog = openPayload(ctx, v.Schema)
-		}
-	}
+	out := catalogDecoder(ctx, cat, topic)
 	if address == "" {
 		cfg, err := d.Config()
 		if err != nil {
@@ -85,6 +75,24 @@ func newDecoder(ctx context.Context, d *Deps, cat *catalog.Catalog, topic, addre
 	}
 	out.registry = askRegistry(ctx, c)
 	return out, nil
+}
+
+// catalogDecoder decodes with the catalog's schema alone: it asks nobody.
+func catalogDecoder(ctx context.Context, cat *catalog.Catalog, topic string) *decoder {
+	out := &decoder{}
+	s := onlyPayload(cat, topic)
+	if s == nil {
+		return out
+	}
+	v := compat.SchemaVersion(s, "")
+	out.catalog = &payloadSchema{err: v.Err}
+	switch {
+	case v.Remote != "":
+		out.catalog.err = catalog.ErrRemote
+	case v.Err == nil:
+		out.catalog = openPayload(ctx, v.Schema)
+	}
+	return out
 }
 
 // askRegistry asks once for each id, and not again once the registry cannot be reached.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -50,7 +51,47 @@ func (d *Deps) openArchive(path string) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, failed(path, "", "read archive: %w", err)
 	}
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		_ = f.Close()
+		return nil, usage("name the file in it", "read archive %s: it is a folder", path)
+	}
 	return f, nil
+}
+
+// archived are the records of an archive. It ends with ctx, also while standard input keeps it waiting.
+func (d *Deps) archived(ctx context.Context, path string) iter.Seq2[*dlt.Record, error] {
+	return func(yield func(*dlt.Record, error) bool) {
+		f, err := d.openArchive(path)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer func() { _ = f.Close() }()
+		// A read of standard input cannot be interrupted, a pipe behind it can.
+		in, out := io.Pipe()
+		defer context.AfterFunc(ctx, func() { _ = in.CloseWithError(ctx.Err()) })()
+		defer func() { _ = in.Close() }()
+		go func() {
+			_, err := io.Copy(out, f)
+			_ = out.CloseWithError(err)
+		}()
+		for rec, err := range dlt.ReadArchive(in, path) {
+			switch {
+			case ctx.Err() != nil:
+				yield(nil, ctx.Err())
+				return
+			case err != nil:
+				yield(nil, badArchive(err))
+				return
+			case !yield(rec, nil):
+				return
+			}
+		}
+	}
+}
+
+func badArchive(err error) error {
+	return usage("an archive holds one record a line, as weir dlt export writes it", "%v", err)
 }
 
 // dltConn is the cluster as package dlt wants it.

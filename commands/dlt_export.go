@@ -86,6 +86,9 @@ func runDLTExport(ctx context.Context, d *Deps, topic string, o *dltExportOption
 	}
 	progress.Done()
 	if err != nil {
+		if f != nil {
+			_ = os.Remove(o.out) // half an archive looks like a whole one
+		}
 		return dltFailure("export", topic, err)
 	}
 	d.Out.Note("%d records written", n)

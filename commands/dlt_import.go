@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"context"
 	"errors"
 	"io"
 
@@ -10,10 +11,15 @@ import (
 	"github.com/weirhq/weir/internal/term"
 )
 
+type dltImportOptions struct {
+	file    string
+	to      string
+	confirm confirmation
+	format  term.Format
+}
+
 func newDLTImport(d *Deps) *cobra.Command {
-	var format term.Format
-	var to string
-	var confirm confirmation
+	o := &dltImportOptions{}
 	c := &cobra.Command{
 		Use:   "import FILE --to TOPIC",
 		Short: "Write an archive into a topic",
@@ -25,68 +31,115 @@ func newDLTImport(d *Deps) *cobra.Command {
 			$ weir dlt import orders-dlt.ndjson --to scratch-dlt -C dev`),
 		Args: exactly("FILE"),
 		RunE: func(c *cobra.Command, args []string) error {
-			ctx := c.Context()
-			if to == "" {
+			o.file = args[0]
+			if o.to == "" {
 				return usage("name it with --to", "no target is named")
 			}
-			base, err := d.Cluster(ctx)
-			if err != nil {
-				return err
-			}
-			confirm.profile = base.Profile
-			f, err := d.openArchive(args[0])
-			if err != nil {
-				return err
-			}
-			defer func() { _ = f.Close() }()
-			if confirm.dryRun {
-				return importDryRun(d, f, args[0], to, format)
-			}
-			if err := base.Writable("import", to); err != nil {
-				return err
-			}
-			if err := d.confirm(ctx, &confirm, "import "+args[0]+" into "+to); err != nil {
-				return err
-			}
-			conn, err := d.dltConn(ctx, nil)
-			if err != nil {
-				return err
-			}
-			log, err := d.auditLog(ctx, base)
-			if err != nil {
-				return err
-			}
-			res, err := conn.Import(ctx, f, args[0], to)
-			if res != nil { // some records may be written even when it failed
-				err = errors.Join(err, log.Record(ctx, "import records", to, nil, map[string]any{"file": args[0], "records": res.Records, "remapped": res.Remapped}, err))
-			}
-			if err != nil {
-				return dltFailure("import", to, err)
-			}
-			return d.Out.Emit(format, "dlt_import", res, term.View{Text: func(p *term.Page) {
-				p.Line("%s %s records written to %s", p.Mark("ok"), p.Int(res.Records), to)
-				if res.Remapped > 0 {
-					p.Line("%s %s of them to another partition: theirs does not exist", p.Mark("warn"), p.Int(res.Remapped))
-				}
-			}})
+			return runDLTImport(c.Context(), d, o)
 		},
 	}
-	flagFormat(c, &format, term.TextFormat, term.JSON)
-	c.Flags().StringVar(&to, "to", "", "topic to write to")
-	c.Flags().BoolVar(&confirm.yes, "yes", false, "do not ask")
-	c.Flags().BoolVar(&confirm.dryRun, "dry-run", false, "read the archive and say what would be written")
+	flagFormat(c, &o.format, term.TextFormat, term.JSON)
+	c.Flags().StringVar(&o.to, "to", "", "topic to write to")
+	c.Flags().BoolVar(&o.confirm.yes, "yes", false, "do not ask")
+	c.Flags().BoolVar(&o.confirm.dryRun, "dry-run", false, "read the archive and say what would be written")
 	return c
 }
 
-func importDryRun(d *Deps, f io.Reader, name, to string, format term.Format) error {
-	var n int64
+func runDLTImport(ctx context.Context, d *Deps, o *dltImportOptions) error {
+	base, err := d.Cluster(ctx)
+	if err != nil {
+		return err
+	}
+	o.confirm.profile = base.Profile
+	f, err := d.openArchive(o.file)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	conn, err := d.dltConn(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if _, err := conn.Spans(ctx, o.to); err != nil {
+		return dltFailure("import", o.to, err)
+	}
+	// A file is read to its end first: a broken line in the middle must not leave half of it in the topic.
+	file, again := f.(io.Seeker)
+	if again { // a pipe by name can be read once only
+		_, err := file.Seek(0, io.SeekCurrent)
+		again = err == nil
+	}
+	if again || o.confirm.dryRun {
+		n, err := countArchive(ctx, f, o.file)
+		if err != nil {
+			return err
+		}
+		if o.confirm.dryRun {
+			return d.Out.Emit(o.format, "dlt_import", &dlt.Imported{Topic: o.to, Records: n}, term.View{Text: func(p *term.Page) {
+				p.Line("Would write %s records to %s (dry run).", p.Int(n), o.to)
+			}})
+		}
+		d.Out.Note("%d records of %s would be written to %s", n, o.file, o.to)
+		if _, err := file.Seek(0, io.SeekStart); err != nil {
+			return failed(o.file, "", "read archive: %w", err)
+		}
+	}
+	if err := base.Writable("import", o.to); err != nil {
+		return err
+	}
+	if err := d.confirm(ctx, &o.confirm, "import "+o.file+" into "+o.to); err != nil {
+		return err
+	}
+	log, err := d.auditLog(ctx, base)
+	if err != nil {
+		return err
+	}
+	res, err := conn.Import(ctx, f, o.file, o.to)
+	var unlogged error
+	if res != nil { // some records may be written even when it failed
+		unlogged = log.Record(ctx, "import records", o.to, nil, map[string]any{"file": o.file, "records": res.Records, "remapped": res.Remapped}, err)
+	}
+	if err != nil && (res == nil || res.Records == 0) {
+		return errors.Join(dltFailure("import", o.to, err), unlogged)
+	}
+	if err != nil {
+		res.Stopped = new(err.Error())
+	}
+	if eerr := d.Out.Emit(o.format, "dlt_import", res, viewImported(res)); eerr != nil {
+		return eerr
+	}
+	switch {
+	case errors.Is(err, context.Canceled):
+		return errors.Join(dltFailure("import", o.to, err), unlogged)
+	case err != nil && unlogged == nil:
+		return errPartial
+	}
+	return unlogged
+}
+
+func viewImported(res *dlt.Imported) term.View {
+	return term.View{Text: func(p *term.Page) {
+		if res.Stopped != nil {
+			p.Line("%s %s records written to %s, the rest not: %s", p.Mark("fail"), p.Int(res.Records), res.Topic, *res.Stopped)
+		} else {
+			p.Line("%s %s records written to %s", p.Mark("ok"), p.Int(res.Records), res.Topic)
+		}
+		if res.Remapped > 0 {
+			p.Line("%s %s of them to another partition: theirs does not exist", p.Mark("warn"), p.Int(res.Remapped))
+		}
+	}}
+}
+
+// countArchive reads an archive to its end.
+func countArchive(ctx context.Context, f io.Reader, name string) (n int64, err error) {
 	for _, err := range dlt.ReadArchive(f, name) {
 		if err != nil {
-			return usage("", "%v", err)
+			return n, badArchive(err)
+		}
+		if err := ctx.Err(); err != nil {
+			return n, err
 		}
 		n++
 	}
-	return d.Out.Emit(format, "dlt_import", &dlt.Imported{Topic: to, Records: n}, term.View{Text: func(p *term.Page) {
-		p.Line("Would write %s records to %s (dry run).", p.Int(n), to)
-	}})
+	return n, nil
 }

@@ -2,8 +2,6 @@ package commands
 
 import (
 	"context"
-	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -58,38 +56,17 @@ func runDLTInspect(ctx context.Context, d *Deps, o *dltInspectOptions) error {
 		return err
 	}
 	var judge func(string, *dlt.Record) (dlt.Verdict, error)
-	if o.from == "" {
-		if cat := d.quietCatalog(ctx); cat != nil {
-			judge = newPayloads(cat, false).verdict
-		}
+	if cat := d.quietCatalog(ctx); cat != nil {
+		judge = newPayloads(ctx, cat, false).verdict
 	}
 	triage := dlt.NewTriage(dec, judge)
-	var res *dlt.Inspection
+	read := d.inspectTopic
 	if o.from != "" {
-		f, err := d.openArchive(o.from)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = f.Close() }()
-		for rec, err := range dlt.ReadArchive(f, o.from) {
-			if err != nil {
-				return usage("", "%v", err)
-			}
-			triage.AddRecord(rec)
-		}
-		res = triage.Result()
-		res.Topic = o.from
-	} else {
-		progress := d.Out.Progress("reading "+o.topic, d.Now)
-		conn, err := d.dltConn(ctx, func(e dlt.Event) { progress.Update(e.Done, e.Total) })
-		if err != nil {
-			return err
-		}
-		res, err = conn.Inspect(ctx, o.topic, triage)
-		progress.Done()
-		if err != nil {
-			return cluster.Classify("inspect", o.topic, err)
-		}
+		read = d.inspectArchive
+	}
+	res, err := read(ctx, o, triage)
+	if err != nil {
+		return err
 	}
 	for _, n := range res.Notes {
 		d.Log.Warn(n)
@@ -97,52 +74,28 @@ func runDLTInspect(ctx context.Context, d *Deps, o *dltInspectOptions) error {
 	return d.Out.Emit(o.format, "dlt_inspection", res, viewInspection(res, o))
 }
 
-func viewInspection(res *dlt.Inspection, o *dltInspectOptions) term.View {
-	table := func() *term.Table {
-		t := term.NewTable("ID", ">RECORDS", ">SHARE", ">KEYS", "LAST", "NOW", "CAUSE*", "MESSAGE*")
-		for _, c := range res.Causes {
-			cause := "unknown"
-			if c.Class != nil {
-				cause = *c.Class
-			} else if c.Dialect != nil {
-				cause = *c.Dialect
-			}
-			t.Row(c.ID, c.Records, fmt.Sprintf("%.0f%%", 100*c.Share), c.Keys, time.UnixMilli(c.LastMS).UTC().Format(time.RFC3339), nowWord(c), cause, c.Message)
-		}
-		return t
+func (d *Deps) inspectTopic(ctx context.Context, o *dltInspectOptions, triage *dlt.Triage) (*dlt.Inspection, error) {
+	progress := d.Out.Progress("reading "+o.topic, d.Now)
+	defer progress.Done()
+	conn, err := d.dltConn(ctx, func(e dlt.Event) { progress.Update(e.Done, e.Total) })
+	if err != nil {
+		return nil, err
 	}
-	return term.View{
-		Text: func(p *term.Page) {
-			if res.Stored == 0 {
-				p.Line("%s stores no dead letters.", res.Topic)
-				return
-			}
-			p.Line("%s stored in %s, %s causes", p.Int(res.Stored), res.Topic, p.Int(int64(len(res.Causes))))
-			p.Table(table())
-			for _, c := range res.Causes {
-				if c.OriginRecords != nil && *c.OriginRecords*10 < c.Records*9 {
-					p.Line("%s %s: %s dead letters, but only %s different records behind them", p.Mark("warn"), c.ID, p.Int(c.Records), p.Int(*c.OriginRecords))
-				}
-			}
-			if o.from == "" && len(res.Causes) > 0 {
-				p.Line("")
-				p.Line("Next:  weir dlt plan %s --cause %s --out plan.json", res.Topic, res.Causes[0].ID)
-			}
-		},
-		Table: table,
+	res, err := conn.Inspect(ctx, o.topic, triage)
+	if err != nil {
+		return nil, cluster.Classify("inspect", o.topic, err)
 	}
+	return res, nil
 }
 
-// nowWord says whether the records of a group would pass today, from the ones that were checked.
-func nowWord(c dlt.CauseGroup) any {
-	switch checked := c.ValidNow + c.InvalidNow; {
-	case checked == 0:
-		return nil
-	case c.InvalidNow == 0:
-		return "valid"
-	case c.ValidNow == 0:
-		return "invalid"
-	default:
-		return fmt.Sprintf("%d%% valid", 100*c.ValidNow/checked)
+func (d *Deps) inspectArchive(ctx context.Context, o *dltInspectOptions, triage *dlt.Triage) (*dlt.Inspection, error) {
+	for rec, err := range d.archived(ctx, o.from) {
+		if err != nil {
+			return nil, err
+		}
+		triage.AddRecord(rec)
 	}
+	res := triage.Result()
+	res.Topic = o.from
+	return res, nil
 }

@@ -2,11 +2,11 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/weirhq/weir/cluster"
 	"github.com/weirhq/weir/dlt"
@@ -29,9 +29,9 @@ func newDLTShow(d *Deps) *cobra.Command {
 		Short: "Show one dead letter whole",
 		Long: doc(`
 			Show one dead letter: where it came from, why and how often it died, its headers and its payload.
-			With --from the records of an archive are shown instead, all of them, in order, without a cluster and as they are.
-			Where the catalog knows the topic a record came from, the payload is checked against it and fields marked x-pii
-			are masked.
+			With --from the records of an archive are shown instead, all of them, in order, without a cluster.
+			Where the catalog knows the topic a record came from, the payload is decoded, checked against it, and fields
+			marked x-pii are masked; the schema registry of weir.yaml helps to decode, but not with --from.
 			Nothing is written. What a record does not tell is unknown (null), never zero.`),
 		Example: doc(`
 			# The third record of partition 0
@@ -48,7 +48,7 @@ func newDLTShow(d *Deps) *cobra.Command {
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			if o.from != "" {
-				return runDLTShowFrom(d, o)
+				return runDLTShowFrom(c.Context(), d, o)
 			}
 			o.topic = args[0]
 			if err := o.parse(args[1]); err != nil {
@@ -74,22 +74,19 @@ func (o *dltShowOptions) parse(at string) error {
 	return nil
 }
 
-func runDLTShowFrom(d *Deps, o *dltShowOptions) error {
+func runDLTShowFrom(ctx context.Context, d *Deps, o *dltShowOptions) error {
 	dec, err := d.dltDecoder()
 	if err != nil {
 		return err
 	}
-	f, err := d.openArchive(o.from)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = f.Close() }()
 	reader, line := dlt.NewReader(dec), d.Out.Lines()
-	for rec, err := range dlt.ReadArchive(f, o.from) {
+	payloads := newPayloads(ctx, d.quietCatalog(ctx), o.unmask)
+	for rec, err := range d.archived(ctx, o.from) {
 		if err != nil {
-			return usage("", "%v", err)
+			return err
 		}
 		shown := reader.Show(rec)
+		payloads.apply(shown)
 		if o.format == term.JSON {
 			err = line(shown)
 		} else {
@@ -111,41 +108,27 @@ func runDLTShow(ctx context.Context, d *Deps, o *dltShowOptions) error {
 	if err != nil {
 		return err
 	}
-	spans, err := conn.Spans(ctx, o.topic)
+	found, err := conn.At(ctx, o.topic, o.partition, o.offset)
 	if err != nil {
+		if gone, ok := errors.AsType[*dlt.NoRecordError](err); ok {
+			return failed(o.topic, gone.Hint, "%v", err)
+		}
 		return cluster.Classify("read dead letter", o.topic, err)
 	}
-	var found *dlt.Record
-	for _, s := range spans {
-		if s.Partition != o.partition {
-			continue
-		}
-		if o.offset < s.Start {
-			return failed(o.topic, "retention or a purge removed it", "%s@%s is gone: partition %d begins at offset %d", o.topic, at(o), s.Partition, s.Start)
-		}
-		if o.offset >= s.Stable {
-			return failed(o.topic, "", "%s@%s is not there (yet): partition %d ends at offset %d", o.topic, at(o), s.Partition, s.Stable)
-		}
-		err := conn.ReadRanges(ctx, o.topic, []dlt.Range{{Partition: o.partition, Start: o.offset, End: o.offset + 1}}, func(k *kgo.Record) error {
-			found = dlt.FromKafka(k)
-			return nil
-		})
+	shown := dlt.NewReader(dec).Show(found)
+	cat := d.quietCatalog(ctx)
+	payloads := newPayloads(ctx, cat, o.unmask)
+	payloads.open = func(topic string) *decoder {
+		dec, err := newDecoder(ctx, d, cat, topic, "")
 		if err != nil {
-			return cluster.Classify("read dead letter", o.topic, err)
+			d.Log.Warn("the schema registry is left out: " + err.Error())
+			return catalogDecoder(ctx, cat, topic)
 		}
-		if found == nil {
-			return failed(o.topic, "", "%s@%s holds no record: it is a transaction's marker, aborted, or compacted away", o.topic, at(o))
-		}
-		shown := dlt.NewReader(dec).Show(found)
-		newPayloads(d.quietCatalog(ctx), o.unmask).apply(shown)
-		if o.format == term.JSON {
-			return d.Out.Lines()(shown)
-		}
-		return d.Out.Print(func(p *term.Page) { viewDeadLetter(p, shown) })
+		return dec
 	}
-	return failed(o.topic, "", "%s has no partition %d: it has %d", o.topic, o.partition, len(spans))
-}
-
-func at(o *dltShowOptions) string {
-	return strconv.Itoa(int(o.partition)) + "@" + strconv.FormatInt(o.offset, 10)
+	payloads.apply(shown)
+	if o.format == term.JSON {
+		return d.Out.Lines()(shown)
+	}
+	return d.Out.Print(func(p *term.Page) { viewDeadLetter(p, shown) })
 }

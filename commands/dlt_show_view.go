@@ -1,14 +1,11 @@
 package commands
 
 import (
-	"bytes"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/weirhq/weir/dlt"
 	"github.com/weirhq/weir/internal/term"
@@ -58,6 +55,7 @@ func viewDeadLetter(p *term.Page, s *dlt.Shown) {
 		row("class", str(e.Class))
 		row("message", str(e.Message))
 		row("cause", str(e.CauseMessage))
+		row("key class", str(e.KeyClass))
 		row("key failure", str(e.KeyMessage))
 	}
 	if s.Attempts != nil {
@@ -85,17 +83,23 @@ func viewDeadLetter(p *term.Page, s *dlt.Shown) {
 	for _, h := range s.Headers {
 		p.Line("    %s = %s", h.Name, headerText(h))
 	}
-	p.Line("  %s  %s", term.In(term.Bold, "key"), bytesText(s.Key, "        "))
+	p.Line("  %s  %s", term.In(term.Bold, "key"), bytesText(s.Key))
 	value := s.Value
 	if s.PayloadValue != nil {
 		value = s.PayloadValue
 	}
-	if len(s.Masked) > 0 {
-		p.Line("  %s, masked: %s (--unmask shows it)", term.In(term.Bold, "value"), joinComma(s.Masked))
-	} else {
-		p.Line("  %s", term.In(term.Bold, "value"))
+	note := ""
+	if s.PayloadAs != nil {
+		note = ", decoded from " + *s.PayloadAs
+		if b, err := json.Marshal(s.Payload); err == nil {
+			value = &b
+		}
 	}
-	p.Block("    ", bytesText(value, "    "))
+	if len(s.Masked) > 0 {
+		note += fmt.Sprintf(", masked: %s (--unmask shows it)", joinComma(s.Masked))
+	}
+	p.Line("  %s%s", term.In(term.Bold, "value"), note)
+	p.Block("    ", bytesText(value))
 }
 
 func withNote(v *string, note string) any {
@@ -162,58 +166,4 @@ func compressDeaths(ds []dlt.Death) []string {
 		n++
 	}
 	return out
-}
-
-// longHeader is how much of a header the text view shows; -o json has all of it.
-const longHeader = 200
-
-func headerText(h dlt.ShownHeader) string {
-	if h.Value == nil {
-		return "null"
-	}
-	switch v := h.Decoded.(type) {
-	case string:
-		first, _, more := strings.Cut(v, "\n")
-		if r := []rune(first); len(r) > longHeader {
-			first, more = string(r[:longHeader]), true
-		}
-		if more {
-			return fmt.Sprintf("%s ... (%d bytes)", first, len(*h.Value))
-		}
-		return fmt.Sprintf("%q", v)
-	case nil:
-		b := *h.Value
-		if len(b) > longHeader/4 {
-			return fmt.Sprintf("0x%x... (%d bytes)", b[:longHeader/4], len(b))
-		}
-		return fmt.Sprintf("0x%x", b)
-	default:
-		return fmt.Sprintf("%v (%s)", v, h.As)
-	}
-}
-
-// maxShown bounds the payload of the text view.
-const maxShown = 64 << 10
-
-func bytesText(v *[]byte, _ string) string {
-	if v == nil {
-		return "null"
-	}
-	b := *v
-	if len(b) == 0 {
-		return "empty"
-	}
-	cut := ""
-	if len(b) > maxShown {
-		cut = fmt.Sprintf("\n... %d bytes more, see -o json", len(b)-maxShown)
-		b = b[:maxShown]
-	}
-	var pretty bytes.Buffer
-	if json.Indent(&pretty, b, "", "  ") == nil {
-		return pretty.String() + cut
-	}
-	if utf8.Valid(b) && !bytes.ContainsRune(b, 0) {
-		return string(b) + cut
-	}
-	return strings.TrimSuffix(hex.Dump(b), "\n") + cut
 }

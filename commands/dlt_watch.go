@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"io"
 	"os/exec"
 	"time"
 
@@ -14,24 +13,22 @@ import (
 	"github.com/weirhq/weir/internal/term"
 )
 
-func jsonLine(v any) (io.Reader, error) {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return nil, err
-	}
-	return bytes.NewReader(append(b, '\n')), nil
+type dltWatchOptions struct {
+	topics []string
+	hook   string
+	once   bool
+	format term.Format
 }
 
 func newDLTWatch(d *Deps) *cobra.Command {
-	var format term.Format
-	var hook string
-	var once bool
+	o := &dltWatchOptions{}
 	c := &cobra.Command{
 		Use:   "watch TOPIC...",
 		Short: "Say when a dead letter arrives",
 		Long: doc(`
 			Wait for dead letters and print a line for each, with the delay between death and notice. --exit ends with
-			code 3 at the first one, --exec runs a command for each, with the line as JSON on its standard input.`),
+			code 3 at the first one, --exec runs a program for each, with the line as JSON on its standard input. A program
+			that fails or takes longer than 30 s is told on standard error, and the watch goes on.`),
 		Example: doc(`
 			# Tell me
 			$ weir dlt watch orders-dlt payments-dlt
@@ -42,44 +39,74 @@ func newDLTWatch(d *Deps) *cobra.Command {
 		Args:              atLeastOne("TOPIC"),
 		ValidArgsFunction: d.completeTopics(true),
 		RunE: func(c *cobra.Command, args []string) error {
-			ctx := c.Context()
-			dec, err := d.dltDecoder()
-			if err != nil {
-				return err
+			o.topics = args
+			if o.hook != "" {
+				if _, err := exec.LookPath(o.hook); err != nil {
+					return usage("name a program that may be run", "--exec: %v", err)
+				}
 			}
-			conn, err := d.dltConn(ctx, nil)
-			if err != nil {
-				return err
-			}
-			line := d.Out.Lines()
-			d.Out.Note("watching %s", joinComma(args))
-			err = conn.Watch(ctx, dec, args, func(a *dlt.Arrival) error {
-				if format == term.JSON {
-					err = line(a)
-				} else {
-					err = d.Out.Print(func(p *term.Page) {
-						class := "unknown cause"
-						if a.Class != nil {
-							class = *a.Class
-						}
-						p.Line("%s %s %d@%d %s (cause %s)", time.UnixMilli(a.NoticedMS).UTC().Format(time.RFC3339), a.Topic, a.Partition, a.Offset, class, a.Cause)
-					})
-				}
-				if err == nil && hook != "" {
-					err = runHook(ctx, hook, a)
-				}
-				if err == nil && once {
-					err = errGate
-				}
-				return err
-			})
-			return dltFailure("watch", joinComma(args), err)
+			return runDLTWatch(c.Context(), d, o)
 		},
 	}
-	flagFormat(c, &format, term.TextFormat, term.JSON)
-	c.Flags().StringVar(&hook, "exec", "", "program to run for each dead letter")
-	c.Flags().BoolVar(&once, "exit", false, "end with code 3 at the first one")
+	flagFormat(c, &o.format, term.TextFormat, term.JSON)
+	c.Flags().StringVar(&o.hook, "exec", "", "program to run for each dead letter")
+	c.Flags().BoolVar(&o.once, "exit", false, "end with code 3 at the first one")
 	return c
+}
+
+func runDLTWatch(ctx context.Context, d *Deps, o *dltWatchOptions) error {
+	dec, err := d.dltDecoder()
+	if err != nil {
+		return err
+	}
+	conn, err := d.dltConn(ctx, func(e dlt.Event) {
+		if e.Stage == "watch" {
+			d.Out.Note("watching %s", joinComma(o.topics))
+		}
+	})
+	if err != nil {
+		return err
+	}
+	line := d.Out.Lines()
+	err = conn.Watch(ctx, dec, o.topics, func(a *dlt.Arrival) error {
+		var err error
+		if o.format == term.JSON {
+			err = line(a)
+		} else {
+			err = d.Out.Print(func(p *term.Page) { viewArrival(p, a) })
+		}
+		if err != nil {
+			return err
+		}
+		if o.hook != "" {
+			if err := runHook(ctx, o.hook, a); err != nil && ctx.Err() == nil {
+				d.Log.Error("the program of --exec failed", "program", o.hook, "topic", a.Topic, "partition", a.Partition, "offset", a.Offset, "error", err)
+			}
+		}
+		if o.once {
+			return errGate
+		}
+		return nil
+	})
+	return dltFailure("watch", joinComma(o.topics), err)
+}
+
+func viewArrival(p *term.Page, a *dlt.Arrival) {
+	what := "of an unknown kind"
+	switch {
+	case a.Class != nil:
+		what = *a.Class
+	case a.Dialect != nil:
+		what = *a.Dialect
+	}
+	if a.Message != "" {
+		what += ": " + a.Message
+	}
+	delay := ""
+	if a.DelayMS != nil {
+		delay = ", noticed " + term.Duration(time.Duration(*a.DelayMS)*time.Millisecond) + " after its death"
+	}
+	p.Line("%s %s %d@%d %s (cause %s%s)", time.UnixMilli(a.NoticedMS).UTC().Format(time.RFC3339), a.Topic, a.Partition, a.Offset, what, a.Cause, delay)
 }
 
 // hookTime bounds one run of a hook, so that a hanging one cannot silence the watch.
@@ -88,14 +115,15 @@ const hookTime = 30 * time.Second
 func runHook(ctx context.Context, program string, a *dlt.Arrival) error {
 	ctx, cancel := context.WithTimeout(ctx, hookTime)
 	defer cancel()
-	b, err := jsonLine(a)
+	b, err := json.Marshal(a)
 	if err != nil {
 		return err
 	}
 	cmd := exec.CommandContext(ctx, program) // #nosec G204 -- the user names the program; nothing of a record is an argument
-	cmd.Stdin = b
+	cmd.Stdin = bytes.NewReader(append(b, '\n'))
+	cmd.WaitDelay = time.Second // a child of the program may hold its output open
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return failed(program, "", "run --exec: %w: %s", err, out)
+		return failed(program, "", "%w: %s", err, out)
 	}
 	return nil
 }

@@ -1,5 +1,12 @@
 package dlt
 
+import (
+	"context"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
 // Shown is one record with all that it tells: the JSON of `dlt show`. Its names are a contract.
 type Shown struct {
 	Kind          string `json:"kind"`
@@ -16,7 +23,9 @@ type Shown struct {
 
 	PayloadNow     *Verdict `json:"payload_now"` // what the catalog says of the payload today
 	PayloadProblem *string  `json:"payload_problem"`
-	Masked         []string `json:"masked"` // paths of personal data that are hidden in value_b64
+	Payload        any      `json:"payload"`    // the decoded payload, where the catalog or a registry has its Avro or Protobuf schema
+	PayloadAs      *string  `json:"payload_as"` // avro or protobuf; null where it was not decoded
+	Masked         []string `json:"masked"`     // paths of personal data that are hidden in value_b64
 }
 
 // ShownHeader is one raw header with what its dialect reads in it.
@@ -92,4 +101,49 @@ func (d *Decoder) showHeader(h Header, found []int) ShownHeader {
 		out.Decoded, out.As = string(h.Value), "text"
 	}
 	return out
+}
+
+// NoRecordError says why there is no record at a position, and what a reader may do about it.
+type NoRecordError struct {
+	At     Position
+	Reason string
+	Hint   string
+}
+
+func (e *NoRecordError) Error() string {
+	return fmt.Sprintf("%s %d@%d %s", e.At.Topic, e.At.Partition, e.At.Offset, e.Reason)
+}
+
+// At reads one record.
+func (c *Conn) At(ctx context.Context, topic string, partition int32, offset int64) (*Record, error) {
+	spans, err := c.Spans(ctx, topic)
+	if err != nil {
+		return nil, err
+	}
+	none := func(hint, format string, args ...any) error {
+		return &NoRecordError{Position{topic, partition, offset}, fmt.Sprintf(format, args...), hint}
+	}
+	for _, s := range spans {
+		if s.Partition != partition {
+			continue
+		}
+		switch {
+		case offset < s.Start:
+			return nil, none("retention or a purge removed it", "is gone: partition %d begins at offset %d", partition, s.Start)
+		case offset >= s.HighWatermark:
+			return nil, none("", "is not there (yet): partition %d ends at offset %d", partition, s.HighWatermark)
+		case offset >= s.Stable:
+			return nil, none("it shows once the transaction has ended", "lies behind an open transaction, which begins at offset %d", s.Stable)
+		}
+		var found *Record
+		err := c.ReadRanges(ctx, topic, []Range{{Partition: partition, Start: offset, End: offset + 1}}, func(k *kgo.Record) error {
+			found = FromKafka(k)
+			return nil
+		})
+		if err == nil && found == nil {
+			err = none("", "holds no record: it is a transaction's marker, aborted, or compacted away")
+		}
+		return found, err
+	}
+	return nil, none("", "is not there: the topic has %d partitions, and no partition %d", len(spans), partition)
 }

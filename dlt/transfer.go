@@ -47,6 +47,8 @@ type Imported struct {
 	Topic    string `json:"topic"`
 	Records  int64  `json:"records"`
 	Remapped int64  `json:"remapped"` // whose partition does not exist and who went to another
+	// Stopped says why the rest was not written; nil when all of it was.
+	Stopped *string `json:"stopped"`
 }
 
 // Import writes an archive into a topic: the same bytes, timestamps and, where they exist, partitions. It is not
@@ -101,67 +103,4 @@ func (c *Conn) Import(ctx context.Context, r io.Reader, name, topic string) (*Im
 		}
 	}
 	return out, flush()
-}
-
-// Arrival is a dead letter that came while somebody watched.
-type Arrival struct {
-	Topic       string  `json:"topic"`
-	Partition   int32   `json:"partition"`
-	Offset      int64   `json:"offset"`
-	TimestampMS int64   `json:"timestamp_ms"`
-	NoticedMS   int64   `json:"noticed_ms"`
-	DelayMS     *int64  `json:"delay_ms"` // between death and notice; nil where the time of death is not told
-	Cause       string  `json:"cause"`
-	Class       *string `json:"root_class"`
-	Origin      *Origin `json:"origin"`
-	Group       *string `json:"consumer_group"`
-}
-
-// Watch hands every dead letter that arrives from now on to do, until ctx ends or do returns an error.
-func (c *Conn) Watch(ctx context.Context, d *Decoder, topics []string, do func(*Arrival) error) error {
-	at := map[string]map[int32]kgo.Offset{}
-	for _, t := range topics {
-		spans, err := c.Spans(ctx, t)
-		if err != nil {
-			return err
-		}
-		at[t] = map[int32]kgo.Offset{}
-		for _, s := range spans {
-			at[t][s.Partition] = kgo.NewOffset().At(s.HighWatermark)
-		}
-	}
-	cl, err := c.Client(kgo.ConsumePartitions(at), kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
-	if err != nil {
-		return err
-	}
-	defer cl.CloseAllowingRebalance()
-	for {
-		fs := cl.PollFetches(ctx)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		for _, e := range fs.Errors() {
-			if !transient(e.Err) {
-				return fmt.Errorf("watch %s partition %d: %w", e.Topic, e.Partition, e.Err)
-			}
-		}
-		for it := fs.RecordIter(); !it.Done(); {
-			rec := FromKafka(it.Next())
-			dl := d.Decode(rec)
-			now := c.Now()
-			a := &Arrival{
-				Topic: rec.Topic, Partition: rec.Partition, Offset: rec.Offset, TimestampMS: rec.TimestampMS, NoticedMS: now.UnixMilli(),
-				Cause: d.CauseID(rec), Origin: dl.Origin, Group: dl.ConsumerGroup,
-			}
-			if dl.Exception != nil {
-				a.Class = dl.Exception.RootClass
-			}
-			if dl.TimestampIs == "death" {
-				a.DelayMS = new(max(0, now.UnixMilli()-rec.TimestampMS))
-			}
-			if err := do(a); err != nil {
-				return err
-			}
-		}
-	}
 }

@@ -54,6 +54,7 @@ type group struct {
 	timestampIs             string
 	count, bytes            int64
 	keys, origins           sketch
+	told                    int64 // records that tell which record of their origin they are
 	nullKeys                int64
 	first, last             int64
 	firstAt, lastAt         Position
@@ -101,8 +102,11 @@ func (t *Triage) AddRecord(r *Record) {
 		g.last, g.lastAt = r.TimestampMS, Position{r.Topic, r.Partition, r.Offset}
 	}
 	if c.topic != nil {
-		h := maphash.Bytes(t.seed, c.topic)
-		g.origins.add(mix(h, maphash.Bytes(t.seed, c.partition), maphash.Bytes(t.seed, c.offset)))
+		if c.offset != nil { // without it, different records look the same
+			h := maphash.Bytes(t.seed, c.topic)
+			g.origins.add(mix(h, maphash.Bytes(t.seed, c.partition), maphash.Bytes(t.seed, c.offset)))
+			g.told++
+		}
 		if string(c.topic) != g.lastTopic || g.lastTopicN == nil {
 			g.lastTopicN = g.topics[string(c.topic)]
 			if g.lastTopicN == nil {
@@ -330,7 +334,7 @@ type CauseGroup struct {
 	Message         string        `json:"message"` // masked
 	Records         int64         `json:"records"`
 	Share           float64       `json:"share"`          // of all records, 0 to 1
-	OriginRecords   *int64        `json:"origin_records"` // distinct records of the origin behind them
+	OriginRecords   *int64        `json:"origin_records"` // distinct records of the origin behind them; nil where some do not tell theirs
 	Keys            int64         `json:"keys"`
 	KeysEstimated   bool          `json:"keys_estimated"`
 	NullKeys        int64         `json:"null_keys"`
@@ -368,8 +372,9 @@ func (t *Triage) Result() *Inspection {
 			ValidNow: g.valid, InvalidNow: g.invalid, UnknownValidity: g.unknown,
 		}
 		c.Keys, c.KeysEstimated = g.keys.count()
-		if n, _ := g.origins.count(); n > 0 {
-			c.OriginRecords = &n
+		if g.told == g.count {
+			c.OriginRecords = new(int64)
+			*c.OriginRecords, _ = g.origins.count()
 		}
 		for topic, n := range g.topics {
 			c.Origins = append(c.Origins, OriginCount{topic, *n})

@@ -20,13 +20,16 @@ import (
 	"github.com/weirhq/weir/internal/kafkatest"
 )
 
+// built is the folder of the binary, once a test has built it.
+var built string
+
 // binary builds weir once.
 var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "weir-frameworks-")
-	if err != nil {
+	var err error
+	if built, err = os.MkdirTemp("", "weir-frameworks-"); err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, "weir")
+	path := filepath.Join(built, "weir")
 	out, err := exec.CommandContext(context.Background(), "go", "build", "-o", path, "github.com/weirhq/weir").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build weir: %w\n%s", err, out)
@@ -36,8 +39,8 @@ var binary = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if path, err := binary(); err == nil && code >= 0 {
-		_ = os.RemoveAll(filepath.Dir(path))
+	if built != "" {
+		_ = os.RemoveAll(built)
 	}
 	os.Exit(code)
 }
