@@ -2,9 +2,9 @@ package dlt
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"math"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -30,6 +30,7 @@ type Decoder struct {
 type slot struct {
 	dialect uint8
 	role    role
+	enc     Encoding // of a partition or an offset, which prove something only where they can be read
 }
 
 // match is one header of the record that some dialect writes.
@@ -42,10 +43,28 @@ type match struct {
 type scan struct {
 	matches []match
 	seen    []uint32 // per dialect: the roles present
+	met     []bool   // per dialect: any header of it is present
 	last    []int    // per dialect: index of the last header that is its own
 	first   []int
 	touched []uint8
 	found   []int // detected dialects, newest first
+}
+
+func newScan(dialects int) scan {
+	return scan{seen: make([]uint32, dialects), met: make([]bool, dialects), last: make([]int, dialects), first: make([]int, dialects)}
+}
+
+// proves reports whether a number can be read: an application's own header of that name need not hold one.
+func proves(b []byte, enc Encoding) bool {
+	switch enc {
+	case Int32:
+		return len(b) == 4
+	case Int64:
+		return len(b) == 8
+	case Text:
+		return isDigits(b)
+	}
+	return true
 }
 
 // NewDecoder returns a decoder for the built-in dialects and the given profiles. now bounds the timestamps that are
@@ -67,7 +86,11 @@ func NewDecoder(now func() time.Time, profiles ...Profile) (*Decoder, error) {
 	}
 	for i, t := range d.table {
 		for _, f := range t.fields {
-			d.names[f.name] = append(d.names[f.name], slot{uint8(i), f.role}) // #nosec G115 -- bounded just above
+			sl := slot{dialect: uint8(i), role: f.role} // #nosec G115 -- bounded just above
+			if f.role == rPartition || f.role == rOffset {
+				sl.enc = f.enc
+			}
+			d.names[f.name] = append(d.names[f.name], sl)
 		}
 		if t.value != nil {
 			d.values = append(d.values, i)
@@ -77,7 +100,7 @@ func NewDecoder(now func() time.Time, profiles ...Profile) (*Decoder, error) {
 		}
 	}
 	n := len(d.table)
-	d.scratch = scan{seen: make([]uint32, n), last: make([]int, n), first: make([]int, n)}
+	d.scratch = newScan(n)
 	return d, nil
 }
 
@@ -85,7 +108,7 @@ func NewDecoder(now func() time.Time, profiles ...Profile) (*Decoder, error) {
 func (d *Decoder) scan(r *Record) *scan {
 	s := &d.scratch
 	for _, t := range s.touched {
-		s.seen[t] = 0
+		s.seen[t], s.met[t] = 0, false
 	}
 	s.matches, s.touched, s.found = s.matches[:0], s.touched[:0], s.found[:0]
 	writer := uint8(math.MaxUint8) // the dialect of the last header that is one's own
@@ -101,11 +124,14 @@ func (d *Decoder) scan(r *Record) *scan {
 		}
 		s.matches = append(s.matches, match{int16(i), slots}) // #nosec G115 -- bounded by maxHeaders
 		for _, sl := range slots {
-			if s.seen[sl.dialect] == 0 {
+			if !s.met[sl.dialect] {
+				s.met[sl.dialect] = true
 				s.touched = append(s.touched, sl.dialect)
 				s.first[sl.dialect] = i
 			}
-			s.seen[sl.dialect] |= 1 << sl.role
+			if sl.enc == "" || proves(r.Headers[i].Value, sl.enc) {
+				s.seen[sl.dialect] |= 1 << sl.role
+			}
 			if len(slots) == 1 {
 				s.last[sl.dialect] = i
 			}
@@ -146,8 +172,11 @@ func (d *Decoder) sortNewest(r *Record, s *scan) {
 		case fa && fb:
 			return s.first[a] - s.first[b]
 		case fa != fb:
-			da := looksDead(d.originTopic(r, s, a))
-			db := looksDead(d.originTopic(r, s, b))
+			oa, ob := d.newestOrigin(r, s, a), d.newestOrigin(r, s, b)
+			if oa.Known() && ob.Known() && *oa.Topic == *ob.Topic && *oa.Partition == *ob.Partition {
+				return cmp.Compare(*ob.Offset, *oa.Offset) // put back and dead again: the later record is the newer death
+			}
+			da, db := looksDead(deref(oa.Topic)), looksDead(deref(ob.Topic))
 			if da != db {
 				if da {
 					return -1
@@ -175,12 +204,9 @@ func (d *Decoder) shareOrigin(a, b int) bool {
 	return fa.name != "" && fa.name == fb.name
 }
 
-func (d *Decoder) originTopic(r *Record, s *scan, dialect int) string {
-	set := d.newest(s, dialect, groupOrigin)
-	if i := set[rTopic]; i >= 0 {
-		return string(r.Headers[i].Value)
-	}
-	return ""
+func (d *Decoder) newestOrigin(r *Record, s *scan, dialect int) *Origin {
+	rd := reader{d: d, row: &d.table[dialect], r: r}
+	return rd.origin(d.newest(s, dialect, groupOrigin))
 }
 
 // maxHeaders bounds how many headers of a record are looked at.
@@ -240,181 +266,6 @@ func (d *Decoder) newest(s *scan, dialect int, group uint8) set {
 	return cur
 }
 
-// reader picks typed values out of a record for one dialect and notes what it cannot read.
-type reader struct {
-	d        *Decoder
-	row      *dialect
-	r        *Record
-	problems []string
-}
-
-func (rd *reader) bytes(i int16) []byte {
-	if i < 0 {
-		return nil
-	}
-	return rd.r.Headers[i].Value
-}
-
-func (rd *reader) text(i int16) *string {
-	b := rd.bytes(i)
-	if b == nil {
-		return nil
-	}
-	return new(string(b))
-}
-
-func (rd *reader) num(i int16, ro role) *int64 {
-	n, ok := rd.value(i, ro)
-	if !ok {
-		return nil
-	}
-	return &n
-}
-
-// value is num without an allocation, as the others here that return a bool.
-func (rd *reader) value(i int16, ro role) (int64, bool) {
-	b := rd.bytes(i)
-	if b == nil {
-		return 0, false
-	}
-	f, _ := rd.row.field(ro)
-	n, err := number(b, f.enc)
-	if err != nil {
-		rd.problems = append(rd.problems, fmt.Sprintf("header %s: %v", rd.r.Headers[i].Name, err))
-		return 0, false
-	}
-	return n, true
-}
-
-// partition, offset and time refuse what cannot be: a number out of range is a misread header, not a position.
-func (rd *reader) partition(i int16) (int32, bool) {
-	n, ok := rd.value(i, rPartition)
-	if ok && (n < 0 || n > math.MaxInt32) {
-		rd.problems = append(rd.problems, fmt.Sprintf("header %s: %d is not a partition", rd.r.Headers[i].Name, n))
-		return 0, false
-	}
-	return int32(n), ok // #nosec G115 -- bounded just above
-}
-
-func (rd *reader) offset(i int16) (int64, bool) {
-	n, ok := rd.value(i, rOffset)
-	if ok && n < 0 {
-		rd.problems = append(rd.problems, fmt.Sprintf("header %s: %d is not an offset", rd.r.Headers[i].Name, n))
-		return 0, false
-	}
-	return n, ok
-}
-
-// year2000 is the earliest time that is believed, in milliseconds.
-const year2000 = 946_684_800_000
-
-func (rd *reader) time(i int16, ro role) *int64 {
-	n, ok := rd.instant(i, ro)
-	if !ok {
-		return nil
-	}
-	return &n
-}
-
-func (rd *reader) instant(i int16, ro role) (int64, bool) {
-	f, ok := rd.row.field(ro)
-	if !ok || f.enc == "" {
-		return 0, false
-	}
-	n, ok := rd.value(i, ro)
-	if !ok {
-		return 0, false
-	}
-	latest := int64(math.MaxInt64)
-	if rd.d.now != nil {
-		latest = rd.d.now().Add(24 * time.Hour).UnixMilli()
-		// A dead letter read in a test or long after the fact may be ahead of the clock on the wall; its own timestamp
-		// is a witness as good as ours.
-		latest = max(latest, rd.r.TimestampMS+24*time.Hour.Milliseconds())
-	}
-	if n < year2000 || n > latest {
-		rd.problems = append(rd.problems, fmt.Sprintf("header %s: %d is no time between 2000 and tomorrow", rd.r.Headers[i].Name, n))
-		return 0, false
-	}
-	return n, true
-}
-
-func (rd *reader) origin(s set) *Origin { return rd.lightOrigin(&lightOrigin{}, s) }
-
-// lightOrigin is an origin together with what it points at, so that one can serve many records.
-type lightOrigin struct {
-	Origin
-	topic        string
-	partition    int32
-	offset, time int64
-}
-
-// lightOrigin reads an origin into l, whose former content is lost.
-func (rd *reader) lightOrigin(l *lightOrigin, s set) *Origin {
-	l.Origin = Origin{}
-	if b := rd.bytes(s[rTopic]); b != nil && string(b) == l.topic && l.topic != "" {
-		if f, _ := rd.row.field(rTopic); f.enc != URI {
-			l.Topic = &l.topic
-		}
-	}
-	if l.Topic == nil {
-		if t := rd.topic(s[rTopic]); t != nil {
-			l.topic = *t
-			l.Topic = &l.topic
-		}
-	}
-	var ok bool
-	if l.partition, ok = rd.partition(s[rPartition]); ok {
-		l.Partition = &l.partition
-	}
-	if l.offset, ok = rd.offset(s[rOffset]); ok {
-		l.Offset = &l.offset
-	}
-	if l.time, ok = rd.instant(s[rTimestamp], rTimestamp); ok {
-		l.TimestampMS = &l.time
-	}
-	return &l.Origin
-}
-
-func (rd *reader) topic(i int16) *string {
-	t := rd.text(i)
-	if t == nil {
-		return nil
-	}
-	if f, _ := rd.row.field(rTopic); f.enc == URI {
-		u, err := url.Parse(*t)
-		if err != nil {
-			rd.problems = append(rd.problems, fmt.Sprintf("header %s: not a URI", rd.r.Headers[i].Name))
-			return nil
-		}
-		name := strings.TrimPrefix(u.Path, "/")
-		if u.Host != "topic" && u.Host != "" && name == "" {
-			name = u.Host
-		}
-		name = strings.TrimPrefix(name, "topic/")
-		if name == "" {
-			return nil
-		}
-		return &name
-	}
-	return t
-}
-
-func (rd *reader) exception(s set, trace traceFacts) *Exception {
-	e := &Exception{
-		Class: rd.text(s[rClass]), CauseClass: rd.text(s[rCauseClass]), Message: rd.text(s[rMessage]),
-		CauseMessage: rd.text(s[rCauseMessage]), KeyClass: rd.text(s[rKeyClass]), KeyMessage: rd.text(s[rKeyMessage]),
-		StacktraceChain: trace.chain,
-	}
-	// Streams before 4.2.1 wrote class and message into one header.
-	if e.Class != nil && e.Message == nil {
-		if class, msg, ok := strings.Cut(*e.Class, ": "); ok && isClassName(class) {
-			e.Class, e.Message = &class, &msg
-		}
-	}
-	return e
-}
-
 // Decode reads one record. It never fails: what cannot be read is unknown and named in Problems.
 func (d *Decoder) Decode(r *Record) *DeadLetter {
 	s := d.scan(r)
@@ -471,206 +322,8 @@ func (d *Decoder) clone() *Decoder {
 	c := *d
 	c.layouts = nil
 	n := len(d.table)
-	c.scratch = scan{seen: make([]uint32, n), last: make([]int, n), first: make([]int, n)}
+	c.scratch = newScan(n)
 	return &c
-}
-
-func (d *Decoder) fromHeaders(out *DeadLetter, r *Record, s *scan) {
-	main := s.found[0]
-	row := &d.table[main]
-	rd := &reader{d: d, row: row, r: r}
-	origins, exceptions := d.ordered(s, main, groupOrigin), d.ordered(s, main, groupException)
-	osets, xsets := emptySet(), emptySet()
-	if len(origins) > 0 {
-		osets = origins[0]
-	}
-	if len(exceptions) > 0 {
-		xsets = exceptions[0]
-	}
-	trace := parseTrace(rd.bytes(xsets[rTrace]))
-	if trace.chain == nil {
-		trace = parseTrace(rd.bytes(xsets[rKeyTrace]))
-	}
-	out.Origin = rd.origin(osets)
-	out.OriginTimestampType = rd.text(osets[rTimestampType])
-	out.ConsumerGroup = rd.group(osets, xsets)
-	out.Exception = rd.exception(xsets, trace)
-	out.Description = rd.text(xsets[rDescription])
-	out.Handler = rd.text(xsets[rHandler])
-	out.FailingClass = rd.text(xsets[rFailingClass])
-	out.Task = rd.num(xsets[rTask], rTask)
-	if st := rd.text(xsets[rStage]); st != nil {
-		out.Failure = st
-	}
-	if row.failure != "" && out.Failure == nil {
-		out.Failure = new(row.failure)
-	}
-	d.readHops(out, rd, s, main)
-
-	out.DeathsInHeaders = max(countRole(origins, rTopic), 1)
-	for i, o := range origins {
-		if o[rTopic] < 0 && o[rOffset] < 0 && i > 0 {
-			continue
-		}
-		death := Death{Dialect: row.name, Origin: rd.quiet().origin(o)}
-		if i < len(exceptions) {
-			x := exceptions[i]
-			death.Class, death.CauseClass, death.Message = rd.text(x[rClass]), rd.text(x[rCauseClass]), rd.text(x[rMessage])
-		}
-		out.Deaths = append(out.Deaths, death)
-	}
-	if row.hops {
-		d.deathsOfHops(out, rd, s, main)
-	}
-	for _, e := range s.found[1:] {
-		d.earlier(out, r, s, main, e)
-	}
-	if n := len(out.Deaths); n > 1 {
-		out.FirstOrigin = out.Deaths[n-1].Origin
-	} else if row.name == "spring" && appendedNothing(osets, xsets) {
-		// A first death writes its exception before its origin. The other way round, the origin was there already:
-		// the application keeps only the first one (appendOriginalHeaders=false), and this is not the first death.
-		out.FirstOrigin = out.Origin
-		out.Note = new("the origin is that of the first death; the newest one is not told (appendOriginalHeaders=false)")
-	}
-	classify(out, row, trace, rd, s, main)
-	out.Problems = append(out.Problems, rd.problems...)
-}
-
-// quiet reads again without noting the same problem twice.
-func (rd *reader) quiet() *reader { return &reader{d: rd.d, row: rd.row, r: rd.r} }
-
-func countRole(ss []set, ro role) (n int) {
-	for _, s := range ss {
-		if s[ro] >= 0 {
-			n++
-		}
-	}
-	return n
-}
-
-func appendedNothing(o, x set) bool {
-	return o[rTopic] >= 0 && x[rClass] >= 0 && o[rTopic] < x[rClass]
-}
-
-// ordered returns the sets of a group, newest first.
-func (d *Decoder) ordered(s *scan, dialect int, group uint8) []set {
-	ss := d.sets(s, dialect, group)
-	if d.table[dialect].newest == newestLast {
-		slices.Reverse(ss)
-	}
-	return ss
-}
-
-func (rd *reader) group(o, x set) *string {
-	if g := rd.text(o[rGroup]); g != nil {
-		return g
-	}
-	if rd.row.groupFrom != "" {
-		if c := rd.text(x[rConnector]); c != nil {
-			return new(rd.row.groupFrom + *c)
-		}
-	}
-	return nil
-}
-
-func (d *Decoder) readHops(out *DeadLetter, rd *reader, s *scan, main int) {
-	hops := d.sets(s, main, groupHop)
-	for _, h := range hops {
-		if n := rd.num(h[rAttempts], rAttempts); n != nil {
-			out.AttemptsHeader = append(out.AttemptsHeader, *n)
-		}
-	}
-	var last set
-	if len(hops) == 0 {
-		return
-	}
-	last = hops[len(hops)-1]
-	switch rd.row.attempts {
-	case attemptsNext:
-		if n := len(out.AttemptsHeader); n > 0 {
-			out.Attempts = new(out.AttemptsHeader[n-1] - 1)
-		}
-		if out.Class == Retry {
-			out.NextDueMS = rd.time(last[rNextDue], rNextDue)
-		}
-	case attemptsRetries:
-		if n := rd.num(last[rRetryCount], rRetryCount); n != nil {
-			out.CountHeader = n
-			out.Attempts = new(*n + 1)
-		}
-	case attemptsDelivery:
-		if n := len(out.AttemptsHeader); n > 0 {
-			out.Attempts = new(out.AttemptsHeader[n-1])
-		}
-		out.AttemptsHeader = nil
-	case attemptsUnknown:
-	}
-}
-
-// deathsOfHops reads a chain of retry topics: every station that is the topic where the chain began is a death (or
-// the first delivery after a replay), the others are hops in between.
-func (d *Decoder) deathsOfHops(out *DeadLetter, rd *reader, s *scan, main int) {
-	stations := d.ordered(s, main, groupOrigin)
-	out.Hops, out.Deaths = []Hop{}, nil
-	var origins []*Origin
-	for _, st := range stations {
-		o := rd.quiet().origin(st)
-		out.Hops = append(out.Hops, Hop{o.Topic, o.Partition, o.Offset})
-		origins = append(origins, o)
-	}
-	if len(origins) == 0 {
-		return
-	}
-	home := deref(origins[len(origins)-1].Topic)
-	for _, o := range origins {
-		if deref(o.Topic) == home {
-			out.Deaths = append(out.Deaths, Death{Dialect: rd.row.name, Origin: o})
-		}
-	}
-	first := out.Deaths[len(out.Deaths)-1].Origin
-	hop := d.newest(s, main, groupHop)
-	first.TimestampMS = rd.time(hop[rFirstTimestamp], rFirstTimestamp)
-	out.Origin = out.Deaths[0].Origin
-	out.DeathsInHeaders = len(out.Deaths)
-	x := d.newest(s, main, groupException)
-	out.Deaths[0].Class, out.Deaths[0].CauseClass, out.Deaths[0].Message = rd.text(x[rClass]), rd.text(x[rCauseClass]), rd.text(x[rMessage])
-	if len(out.Deaths) > 1 {
-		// The count goes on from the death before, so it no longer counts the deliveries of this one.
-		out.Attempts = nil
-	}
-}
-
-func (d *Decoder) earlier(out *DeadLetter, r *Record, s *scan, main, e int) {
-	row := &d.table[e]
-	rd := &reader{d: d, row: row, r: r}
-	origins, exceptions := d.ordered(s, e, groupOrigin), d.ordered(s, e, groupException)
-	o, x := emptySet(), emptySet()
-	if len(origins) > 0 {
-		o = origins[0]
-	}
-	if len(exceptions) > 0 {
-		x = exceptions[0]
-	}
-	n := max(countRole(origins, rTopic), 1)
-	if d.shareOrigin(main, e) {
-		// The newer dialect took these headers over: what they say is the newer death's.
-		n = max(len(exceptions), 1)
-		origins, o = nil, emptySet()
-	}
-	death := &EarlierDeath{Dialect: row.name, DeathsInHeaders: n, Origin: rd.origin(o), ConsumerGroup: rd.group(o, x)}
-	if out.EarlierDeath == nil {
-		out.EarlierDeath = death
-	}
-	for i, os := range origins {
-		dd := Death{Dialect: row.name, Origin: rd.quiet().origin(os)}
-		if i < len(exceptions) {
-			xs := exceptions[i]
-			dd.Class, dd.CauseClass, dd.Message = rd.text(xs[rClass]), rd.text(xs[rCauseClass]), rd.text(xs[rMessage])
-		}
-		out.Deaths = append(out.Deaths, dd)
-	}
-	out.Problems = append(out.Problems, rd.problems...)
 }
 
 // keep returns the headers a replay leaves on the record: all but those of the detected dialects and our own.

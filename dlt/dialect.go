@@ -100,8 +100,8 @@ const (
 	newestFirst
 )
 
-// dialect is one row of the table: how one framework writes a dead letter. Nothing else in this package knows a
-// framework by name, apart from the few whose failure has to be read out of a stack trace.
+// dialect is one row of the table: how one framework writes a dead letter. Nothing outside of the rows knows a framework
+// by name.
 type dialect struct {
 	name      string
 	fields    []field
@@ -117,6 +117,9 @@ type dialect struct {
 	value     valueFunc // dialect inside the value
 	key       keyFunc   // dialect inside the key
 	note      string    // what a reader must know before a replay
+
+	// classify says what failed, what the application threw and what the root cause was; nil for [classifyPlain].
+	classify func(*DeadLetter, *reader)
 
 	// withheld says why the record itself is not in the dead letter and has to be fetched from its origin; empty where it
 	// is there.
