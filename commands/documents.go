@@ -78,7 +78,7 @@ func Documents() []Document {
 		{Kind: "demo_produce", About: "weir demo produce", Types: []any{demo.ProduceReport{}}},
 		{Kind: "demo_up", About: "weir demo up", Types: []any{demoUp{}}},
 		{Kind: "dlt_abort", About: "weir dlt abort", Types: []any{dlt.Aborted{}}},
-		{Kind: "dlt_arrival", About: "weir dlt watch: one dead letter a line", Types: []any{dlt.Arrival{}}, Bare: true},
+		{Kind: "dlt_arrival", About: "weir dlt watch: one dead letter a line", Types: []any{dlt.Arrival{}}},
 		{Kind: "dlt_discard", About: "weir dlt discard", Types: []any{dlt.DiscardResult{}}},
 		{Kind: "dlt_import", About: "weir dlt import", Types: []any{dlt.Imported{}}},
 		{Kind: "dlt_inspection", About: "weir dlt inspect", Types: []any{dlt.Inspection{}}},

@@ -67,7 +67,7 @@ func (c *Conn) Watch(ctx context.Context, d *Decoder, topics []string, do func(*
 func (d *Decoder) arrival(r *Record, now int64) *Arrival {
 	cause := d.cause(r, nil)
 	a := &Arrival{
-		Kind: "dead_letter_arrival", SchemaVersion: 1, Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, TimestampMS: r.TimestampMS,
+		Kind: "dlt_arrival", SchemaVersion: 1, Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, TimestampMS: r.TimestampMS,
 		NoticedMS: now, Cause: cause.id(d), Message: string(cause.sig[cause.masked:]),
 	}
 	dl := d.Decode(r)
