@@ -129,6 +129,9 @@ type Finding struct {
 	Reason  string   `json:"reason,omitempty"`
 	Grade   Grade    `json:"grade,omitempty"`
 	Witness *Witness `json:"witness,omitempty"`
+	// Reading is set on a break that exists only where the JSON Schema keyword format
+	// is read so: annotation or assertion.
+	Reading string `json:"reading,omitempty"`
 	// Contract marks a break of the contract that has no witness on the wire.
 	Contract   bool   `json:"contract,omitempty"`
 	Suggestion string `json:"suggestion,omitempty"`

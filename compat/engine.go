@@ -456,7 +456,7 @@ func (e *Engine) directions(ctx context.Context, checker Checker, r *SubjectResu
 		default:
 			c := Comparison{Version: v.Schema.Version, Direction: dir, Verdict: res.Verdict, Findings: res.Findings}
 			for _, f := range res.Findings {
-				if f.Proof == ProvenBreak && f.Severity > finding.Info {
+				if res.Verdict == ProvenBreak && f.Proof == ProvenBreak && f.Severity > finding.Info {
 					c.Grade = worseGrade(c.Grade, cmp.Or(f.Grade, Direct))
 				}
 			}
@@ -600,6 +600,8 @@ func (e *Engine) severity(r *SubjectResult, f Finding) finding.Severity {
 	switch {
 	case f.Proof == Unproven:
 		return e.policy.Unproven
+	case f.Reading != "":
+		return min(f.Severity, finding.Warning)
 	case f.Proof == ProvenBreak && f.Grade == OpenContent:
 		if r.Mode == ModeAdditive && strings.Contains(f.Rule, "optional-property-added-to-") {
 			return finding.Info
@@ -738,7 +740,7 @@ func (e *Engine) Witness(ctx context.Context, s Subject) (*Witness, error) {
 			return nil, err
 		}
 		for _, f := range res.Findings {
-			if f.Proof == ProvenBreak && f.Witness != nil && f.Severity > finding.Info {
+			if res.Verdict == ProvenBreak && f.Proof == ProvenBreak && f.Witness != nil && f.Severity > finding.Info {
 				return f.Witness, nil
 			}
 		}

@@ -65,7 +65,7 @@ func (c *Checker) Check(ctx context.Context, old, new compat.Parsed, dir compat.
 	}
 	limited, cancel := context.WithTimeout(ctx, pairDeadline)
 	defer cancel()
-	res := p.check(ctx, limited)
+	res := p.bothReadings(ctx, limited, p.check(ctx, limited))
 	if err := ctx.Err(); err != nil {
 		return compat.Result{}, fmt.Errorf("compare schemas: %w", err)
 	}

@@ -540,3 +540,39 @@ func TestChecksRunConcurrently(t *testing.T) {
 		}
 	}
 }
+
+// A pair that uses format is judged under both readings: the verdict is the policy's,
+// and what breaks under one reading alone is a warning that says which.
+func TestBothReadingsOfFormat(t *testing.T) {
+	for _, c := range []struct {
+		name, old, new string
+		assert         bool
+		verdict        compat.Verdict
+		want           []string // rule, severity, reading
+	}{
+		{"added", `{"type":"string"}`, `{"type":"string","format":"date"}`, false, compat.ProvenCompatible, []string{"json/format-changed warning assertion"}},
+		{"added, asserted", `{"type":"string"}`, `{"type":"string","format":"date"}`, true, compat.ProvenBreak, []string{"json/format-changed warning assertion"}},
+		{"an asserted format would save it", `{"format":"date","enum":["x","2020-01-01"]}`, `{"const":"2020-01-01"}`, false, compat.ProvenBreak, []string{"json/const-added warning annotation"}},
+		{"beside another break", `{"properties":{"a":{}},"required":["a"]}`, `{"properties":{"a":{"format":"date"},"b":{"type":"null"}},"required":["a","b"]}`, false, compat.ProvenBreak, []string{
+			"json/format-changed warning assertion", "json/required-property-added-to-open-content-model error ",
+			"json/required-property-added-to-open-content-model warning ",
+		}},
+		{"under both", `{"type":"string","format":"date"}`, `{"type":"string","format":"date","maxLength":3}`, false, compat.ProvenBreak, []string{"json/max-length-added error "}},
+		{"kept", `{"type":"string","format":"date"}`, `{"type":["string","null"],"format":"date"}`, false, compat.ProvenCompatible, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			res := check(t, c.old, c.new, compat.Backward, compat.Options{AssertFormat: c.assert})
+			var got []string
+			for _, f := range res.Findings {
+				got = append(got, f.Rule+" "+f.Severity.String()+" "+f.Reading)
+				if (f.Reading == "") != (len(f.Details) == 0) {
+					t.Errorf("reading %q, details %q", f.Reading, f.Details)
+				}
+			}
+			slices.Sort(got)
+			if res.Verdict != c.verdict || !slices.Equal(got, c.want) {
+				t.Errorf("got %s %q, want %s %q", res.Verdict, got, c.verdict, c.want)
+			}
+		})
+	}
+}

@@ -237,6 +237,17 @@ func counterpart(nodes []*node, rn *node) *node {
 	return nil
 }
 
+// changed says that a keyword was added, removed or changed.
+func (m *namer) changed(k string, writerHas bool, change string) string {
+	switch {
+	case writerHas:
+		return k + " was changed: " + change
+	case m.forward:
+		return k + " was removed: " + change
+	}
+	return k + " was added: " + change
+}
+
 type keywordFunc func(k string, f func(*node) bool) *node
 
 // bound names a change of a limit. upper says whether a smaller value is stricter.
@@ -270,7 +281,7 @@ func (m *namer) byKind(e *v6.ValidationError, rn *node, c *change, keyword keywo
 				c.rule = m.dir("type-extended", "type-narrowed")
 			}
 		}
-		c.what = "type was changed: " + c.change
+		c.what = m.changed("type", w != nil, c.change)
 		block("type", "")
 	case *kind.Enum:
 		w := keyword("enum", func(n *node) bool { return n.enumKey != nil || n.konst != nil })
@@ -299,11 +310,11 @@ func (m *namer) byKind(e *v6.ValidationError, rn *node, c *change, keyword keywo
 		if w == nil {
 			c.rule = m.dir("const-added", "const-removed")
 		}
-		c.what = "const was changed: " + c.change
+		c.what = m.changed("const", w != nil, c.change)
 		block("const", "")
 	case *kind.Format:
-		keyword("format", func(n *node) bool { return n.format != nil })
-		c.rule, c.what = "json/format-changed", "format was changed: "+c.change
+		w := keyword("format", func(n *node) bool { return n.format != nil })
+		c.rule, c.what = "json/format-changed", m.changed("format", w != nil, c.change)
 		block("format", "")
 	case *kind.MinLength:
 		m.bound(c, "min-length", "minLength", false, func(n *node) bool { return n.minLen != nil }, keyword)
@@ -350,7 +361,7 @@ func (m *namer) byKind(e *v6.ValidationError, rn *node, c *change, keyword keywo
 				c.rule = m.dir("multiple-of-expanded", "multiple-of-reduced")
 			}
 		}
-		c.what = "multipleOf was changed: " + c.change
+		c.what = m.changed("multipleOf", w != nil, c.change)
 		block("multipleOf", "")
 	case *kind.Pattern:
 		w := keyword("pattern", func(n *node) bool { return n.pattern != nil })
@@ -358,11 +369,11 @@ func (m *namer) byKind(e *v6.ValidationError, rn *node, c *change, keyword keywo
 		if w != nil {
 			c.rule = "json/pattern-changed"
 		}
-		c.what = "pattern was changed: " + c.change
+		c.what = m.changed("pattern", w != nil, c.change)
 		block("pattern", "")
 	case *kind.UniqueItems:
-		keyword("uniqueItems", func(n *node) bool { return n.unique })
-		c.rule, c.what = m.dir("unique-items-added", "unique-items-removed"), "uniqueItems was changed: "+c.change
+		w := keyword("uniqueItems", func(n *node) bool { return n.unique })
+		c.rule, c.what = m.dir("unique-items-added", "unique-items-removed"), m.changed("uniqueItems", w != nil, c.change)
 		block("uniqueItems", "")
 	case *kind.Required:
 		slices.Sort(k.Missing)
@@ -396,7 +407,7 @@ func (m *namer) byKind(e *v6.ValidationError, rn *node, c *change, keyword keywo
 		if w != nil {
 			c.rule = m.dir("contains-narrowed", "contains-extended")
 		}
-		c.what = "contains was changed: " + c.change
+		c.what = m.changed("contains", w != nil, c.change)
 		block("contains", "")
 	case *kind.Not:
 		keyword("not", func(n *node) bool { return n.not != nil })
