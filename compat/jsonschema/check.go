@@ -40,8 +40,9 @@ type pair struct {
 	dir            compat.Direction
 	o              compat.Options
 	s              *solver
-	pool           int // solver steps left for telling causes apart
-	shrinks        int // evaluations left for making witnesses smaller
+	pool           int               // solver steps left for telling causes apart
+	shrinks        int               // evaluations left for making witnesses smaller
+	parents        map[*node][]*node // of the reader's nodes
 }
 
 // Check implements [compat.Checker].
@@ -566,12 +567,20 @@ func (p *pair) aloneWitness(m *namer, c change, grade compat.Grade) any {
 // forgiving is the root of a copy of the reader that lacks one assertion.
 func (p *pair) forgiving(at *node, b blockKey) *node {
 	// Nodes that lead to the changed one are copied, all others are shared.
-	leads := map[*node]bool{at: true}
-	for changed := true; changed; {
-		changed = false
+	if p.parents == nil {
+		p.parents = map[*node][]*node{}
 		for _, n := range p.r.nodes {
-			if !leads[n] && slices.ContainsFunc(n.children(), func(c *node) bool { return leads[c] }) {
-				leads[n], changed = true, true
+			for _, c := range n.children() {
+				p.parents[c] = append(p.parents[c], n)
+			}
+		}
+	}
+	leads := map[*node]bool{at: true}
+	for queue := []*node{at}; len(queue) > 0; queue = queue[1:] {
+		for _, n := range p.parents[queue[0]] {
+			if !leads[n] {
+				leads[n] = true
+				queue = append(queue, n)
 			}
 		}
 	}
@@ -596,6 +605,9 @@ func (p *pair) forgiving(at *node, b blockKey) *node {
 		}
 		c := *n
 		copies[n] = &c
+		if c.target = &c; n.target != n {
+			c.target = dup(n.target)
+		}
 		c.ref, c.not, c.cond, c.then, c.els = dup(n.ref), dup(n.not), dup(n.cond), dup(n.then), dup(n.els)
 		c.allOf, c.anyOf, c.oneOf, c.prefix = list(n.allOf), list(n.anyOf), list(n.oneOf), list(n.prefix)
 		c.additional, c.names, c.rest, c.contains = dup(n.additional), dup(n.names), dup(n.rest), dup(n.contains)

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// sameVisits bounds the refinement, in visits of nodes: a chain of references takes one
-// round a link.
+// sameVisits bounds the refinement, in visits of nodes: a list of nodes that lead to each
+// other takes one round a link.
 const sameVisits = 2_000_000
 
 // same maps every node to the first one that accepts exactly the same values for a
@@ -19,7 +19,7 @@ func same(graphs ...*compiled) map[*node]*node {
 	seen := map[*node]bool{}
 	for _, g := range graphs {
 		for _, n := range g.nodes {
-			if !seen[n] {
+			if !seen[n] && n.target == n {
 				seen[n] = true
 				all = append(all, n)
 			}
@@ -43,7 +43,7 @@ func same(graphs ...*compiled) map[*node]*node {
 			for _, n := range all {
 				rep[n] = n
 			}
-			return rep
+			return rep // chains of references are followed anyway
 		}
 		index := make(map[string]uint32, len(all))
 		next := make(map[*node]uint32, len(all))
@@ -51,7 +51,7 @@ func same(graphs ...*compiled) map[*node]*node {
 		for i, n := range all {
 			buf = append(buf[:0], local[i]...)
 			for _, c := range children[i] {
-				buf = binary.AppendUvarint(buf, uint64(class[c]))
+				buf = binary.AppendUvarint(buf, uint64(class[c.target]))
 			}
 			id, ok := index[string(buf)]
 			if !ok {
@@ -73,6 +73,11 @@ func same(graphs ...*compiled) map[*node]*node {
 			first[class[n]] = n
 		}
 		rep[n] = first[class[n]]
+	}
+	for _, g := range graphs {
+		for _, n := range g.nodes {
+			rep[n] = rep[n.target]
+		}
 	}
 	return rep
 }
@@ -160,7 +165,7 @@ func (n *node) localKey() string {
 	return b.String()
 }
 
-func (n *node) isEmpty() bool { return n.ref == nil && n.plainRef() }
+func (n *node) isEmpty() bool { return n.ref == nil && n.saysNothing() }
 
 // children lists what a node applies, in the order localKey announces.
 func (n *node) children() []*node {

@@ -251,8 +251,15 @@ func (s *solver) refused(st *state, n *node) (alts []alternative, met bool) {
 		var none []literal
 		for i, m := range n.oneOf {
 			none = append(none, literal{m, false})
-			for _, o := range n.oneOf[i+1:] {
-				lits(literal{m, true}, literal{o, true})
+			if i+1 < len(n.oneOf) {
+				// This one and any behind it: nested, because pairs are too many.
+				alts = append(alts, alternative{lits: []literal{{m, true}}, apply: func(st *state) {
+					var second []alternative
+					for _, o := range n.oneOf[i+1:] {
+						second = append(second, alternative{lits: []literal{{o, true}}})
+					}
+					st.choose(second)
+				}})
 			}
 		}
 		lits(none...)

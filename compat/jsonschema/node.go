@@ -54,6 +54,9 @@ type node struct {
 
 	always *bool // true or false schema
 	ref    *node
+	// target is the node a chain of mere references ends at: the node itself where it
+	// says more, or where the chain comes back to itself.
+	target *node
 	// opaque is set where the meaning depends on more dynamic scopes than are told apart.
 	opaque string
 
@@ -277,8 +280,42 @@ func (s *schema) convert(root *v6.Schema, scope *dynamicScope) *compiled {
 			n.enumOnly = bare.isEmpty()
 		}
 	}
+	for _, n := range c.nodes {
+		n.resolve()
+	}
 	return c
 }
+
+// resolve sets target for a node and the chain that starts at it.
+func (n *node) resolve() {
+	if n.target != nil {
+		return
+	}
+	if !n.plainRef() {
+		n.target = n
+		return
+	}
+	var chain []*node
+	seen := map[*node]bool{}
+	end := n
+	for end.target == nil && end.plainRef() && !seen[end] {
+		seen[end] = true
+		chain = append(chain, end)
+		end = end.ref
+	}
+	cycle := seen[end]
+	if !cycle {
+		end.resolve()
+	}
+	for _, m := range chain {
+		if m.target = end.target; cycle {
+			m.target = m
+		}
+	}
+}
+
+// plainRef: nothing but a reference.
+func (n *node) plainRef() bool { return n.ref != nil && n.saysNothing() }
 
 // setEnum prepares an enum for look-ups; it can hold a million values.
 func (n *node) setEnum() {

@@ -557,6 +557,9 @@ type dfa struct {
 	states []dstate
 	index  map[string]int
 	steps  map[[2]int32]int
+	mark   []int // by instruction: the closure it was last seen in
+	round  int
+	work   int // instructions visited
 }
 
 type dstate struct {
@@ -576,16 +579,20 @@ func newDFA(n *reNode) (*dfa, error) {
 }
 
 func (d *dfa) closure(in []int, begin, end bool) []int {
-	seen := make(map[int]bool, len(in))
+	if d.mark == nil {
+		d.mark = make([]int, len(d.p.insts))
+	}
+	d.round++
 	var out []int
 	stack := slices.Clone(in)
 	for len(stack) > 0 {
 		i := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
-		if seen[i] {
+		if d.mark[i] == d.round {
 			continue
 		}
-		seen[i] = true
+		d.mark[i] = d.round
+		d.work++
 		out = append(out, i)
 		x := &d.p.insts[i]
 		if x.consum || (x.begin && !begin) || (x.end && !end) {

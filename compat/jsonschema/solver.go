@@ -115,8 +115,8 @@ func (s *solver) number(n *node) uint32 {
 func (s *solver) normal(in []literal) (out []literal, ok bool) {
 	for _, l := range in {
 		l.n = s.node(l.n)
-		for l.n.ref != nil && l.n.plainRef() {
-			l.n = s.node(l.n.ref)
+		if l.n.target != nil {
+			l.n = s.node(l.n.target)
 		}
 		if l.n.always != nil {
 			if *l.n.always != l.want || (!l.want && s.isBlocked(l.n, "false", "")) {
@@ -150,28 +150,13 @@ func (s *solver) normal(in []literal) (out []literal, ok bool) {
 	return out, true
 }
 
-// plainRef: nothing but a reference. A chain that comes back to itself is left alone.
-func (n *node) plainRef() bool {
-	if n.types != 0 || n.enumKey != nil || n.konst != nil || n.not != nil || n.cond != nil || n.allOf != nil || n.anyOf != nil || n.oneOf != nil ||
-		n.format != nil || n.minLen != nil || n.maxLen != nil || n.pattern != nil || n.min != nil || n.max != nil || n.multipleOf != nil ||
-		n.props != nil || n.patternProps != nil || n.additional != nil || n.names != nil || n.required != nil || n.minProps != nil || n.maxProps != nil ||
-		n.depRequired != nil || n.depSchemas != nil || n.prefix != nil || n.rest != nil || n.contains != nil || n.minItems != nil || n.maxItems != nil ||
-		n.unique || n.unevalItems != nil || n.unevalProps != nil || n.opaque != "" {
-		return false
-	}
-	slow := n.ref
-	for i, fast := 0, n.ref; fast != nil && i < 1000; i++ {
-		if fast == n {
-			return false
-		}
-		fast = fast.ref
-		if i%2 == 1 && slow != nil {
-			if slow = slow.ref; slow == fast && fast != nil {
-				return false
-			}
-		}
-	}
-	return true
+// saysNothing: no assertion and no applicator beside a reference.
+func (n *node) saysNothing() bool {
+	return n.types == 0 && n.enumKey == nil && n.konst == nil && n.not == nil && n.cond == nil && n.allOf == nil && n.anyOf == nil && n.oneOf == nil &&
+		n.format == nil && n.minLen == nil && n.maxLen == nil && n.pattern == nil && n.min == nil && n.max == nil && n.multipleOf == nil &&
+		n.props == nil && n.patternProps == nil && n.additional == nil && n.names == nil && n.required == nil && n.minProps == nil && n.maxProps == nil &&
+		n.depRequired == nil && n.depSchemas == nil && n.prefix == nil && n.rest == nil && n.contains == nil && n.minItems == nil && n.maxItems == nil &&
+		!n.unique && n.unevalItems == nil && n.unevalProps == nil && n.opaque == ""
 }
 
 func (s *solver) isBlocked(n *node, keyword, name string) bool {
@@ -544,6 +529,18 @@ func (s *solver) search(st *state, depth int) outcome {
 	if len(st.choices) == 0 {
 		return s.leaf(st)
 	}
+	for _, ask := range []bool{false, true} { // what costs nothing first
+		switch s.simplify(st, ask) {
+		case no:
+			return outcome{a: unsatisfiable}
+		case yes: // it took alternatives
+			return s.search(st, depth)
+		case dunno:
+		}
+	}
+	if len(st.choices) == 0 {
+		return s.leaf(st)
+	}
 	// Look ahead: an alternative that fails against the plain constraints alone fails
 	// for good. This keeps oneOf against oneOf polynomial.
 	if len(st.choices) > 1 || len(st.choices[0]) > 1 {
@@ -642,6 +639,71 @@ func (s *solver) search(st *state, depth int) outcome {
 		}
 	}
 	return out
+}
+
+// simplify drops alternatives that contradict what is known and choices that are met
+// already, without looking any further. This keeps a oneOf of many tagged branches
+// against another one quadratic. With ask it also solves for the values of single
+// properties. It answers no where nothing is left of a choice, and
+// yes where one alternative was left and taken.
+func (s *solver) simplify(st *state, ask bool) tri {
+	if len(st.choices) < 2 && (len(st.choices) == 0 || len(st.choices[0]) < 8) {
+		return dunno
+	}
+	known := make(map[*node]bool, len(st.lits))
+	for _, l := range st.lits {
+		known[s.class(l.n)] = l.want
+	}
+	// Names whose values a literal can be settled by, literal by literal.
+	settled := func(a alternative) bool {
+		return a.lit.n != nil && st.need[a.prop] && (len(s.blocked) == 0 || s.writer[a.lit.n])
+	}
+	var choices [][]alternative
+	took := false
+	old := st.choices
+	st.choices = nil // for those that a taken alternative brings
+	for _, alts := range old {
+		keep := make([]alternative, 0, len(alts))
+		met := false
+		for _, a := range alts {
+			clash, entailed := false, a.apply == nil && len(a.lits) > 0
+			for _, l := range a.lits {
+				want, ok := known[s.class(l.n)]
+				clash = clash || (ok && want != l.want)
+				entailed = entailed && ok && want == l.want && (l.want || len(s.blocked) == 0)
+			}
+			if clash {
+				continue
+			}
+			if !entailed && ask && len(old) > 3 && settled(a) {
+				// Every value the property can have meets the alternative.
+				lits, vague := st.property(a.prop)
+				entailed = vague == "" && s.solve(append(lits, literal{a.lit.n, !a.lit.want})).a == unsatisfiable
+			}
+			if met = entailed; met {
+				break
+			}
+			keep = append(keep, a)
+		}
+		switch {
+		case met:
+		case len(keep) == 0:
+			return no
+		case len(keep) == 1:
+			took = true
+			st.todo = append(st.todo, keep[0].lits...)
+			if keep[0].apply != nil {
+				keep[0].apply(st)
+			}
+		default:
+			choices = append(choices, keep)
+		}
+	}
+	st.choices = append(choices, st.choices...)
+	if took {
+		return yes
+	}
+	return dunno
 }
 
 // take applies an alternative and expands what it brings.

@@ -398,7 +398,7 @@ func (w *words) product(p *wordProblem, pos, neg []*dfa, regular []*pattern) (st
 				s := pstate{at: make([]int, len(all))}
 				for k, d := range all {
 					s.at[k] = d.step(states[i].at[k], r)
-					if len(d.states) > maxProduct {
+					if len(d.states) > maxProduct || d.work > maxWordWork {
 						return "", unknown, "patterns too large to compare"
 					}
 				}
