@@ -1,6 +1,7 @@
 package jsonschema
 
 import (
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -62,4 +63,20 @@ func BenchmarkVectors(b *testing.B) {
 	b.ReportMetric(float64(with[len(with)/2].Microseconds()), "µs-median-break")
 	b.ReportMetric(float64(best[worst].Microseconds()), "µs-worst")
 	b.Logf("%d pairs, %d with a witness, worst %s", len(pairs), len(with), pairs[worst].id)
+}
+
+// BenchmarkLarge checks pairs whose cost must not grow faster than they do, parsing
+// left out.
+func BenchmarkLarge(b *testing.B) {
+	pairs := large()
+	for _, name := range slices.Sorted(maps.Keys(pairs)) {
+		b.Run(name, func(b *testing.B) {
+			old, new := parse(b, "old.json", []byte(pairs[name].old)), parse(b, "new.json", []byte(pairs[name].new))
+			for b.Loop() {
+				if _, err := New().Check(b.Context(), old, new, compat.Backward, compat.Options{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

@@ -324,7 +324,7 @@ func TestFindings(t *testing.T) {
 		},
 		{
 			"a branch dropped", `{"anyOf":[{"type":"string"},{"type":"null"}]}`, `{"anyOf":[{"type":"string"}]}`, compat.Backward,
-			"json/sum-type-narrowed", compat.Direct, `null`, "/anyOf", "/anyOf",
+			"json/sum-type-narrowed", compat.Direct, `null`, "/anyOf/1", "/anyOf",
 		},
 		{
 			"maximum", `{"properties":{"n":{"maximum":10}}}`, `{"properties":{"n":{"maximum":9}}}`, compat.Backward,
@@ -572,6 +572,60 @@ func TestBothReadingsOfFormat(t *testing.T) {
 			slices.Sort(got)
 			if res.Verdict != c.verdict || !slices.Equal(got, c.want) {
 				t.Errorf("got %s %q, want %s %q", res.Verdict, got, c.verdict, c.want)
+			}
+		})
+	}
+}
+
+// large are pairs whose size once made a verdict slow or impossible.
+func large() map[string]struct {
+	old, new string
+	want     compat.Verdict
+} {
+	list := func(n int, item func(i int) string) string {
+		out := make([]string, n)
+		for i := range out {
+			out[i] = item(i)
+		}
+		return strings.Join(out, ",")
+	}
+	tagged := func(k string, n int) string {
+		return `"` + k + `":[` + list(n, func(i int) string {
+			return fmt.Sprintf(`{"properties":{"kind":{"const":"k%d"},"v%d":{"type":"string"}},"required":["kind"]}`, i, i)
+		}) + `]`
+	}
+	wide := func(n, odd int) string {
+		return `{"type":"object","additionalProperties":false,"properties":{` + list(n, func(i int) string {
+			if i == odd {
+				return fmt.Sprintf(`"p%d":{"type":"integer"}`, i)
+			}
+			return fmt.Sprintf(`"p%d":{"type":"string","maxLength":%d}`, i, i+1)
+		}) + `}}`
+	}
+	chain := func(n int, end string) string {
+		return `{"$ref":"#/definitions/d0","definitions":{` + list(n, func(i int) string { return fmt.Sprintf(`"d%d":{"$ref":"#/definitions/d%d"}`, i, i+1) }) +
+			fmt.Sprintf(`,"d%d":{"type":%q}}}`, n, end)
+	}
+	return map[string]struct {
+		old, new string
+		want     compat.Verdict
+	}{
+		"oneOf of 150 tagged branches, one added":  {`{` + tagged("oneOf", 150) + `}`, `{` + tagged("oneOf", 151) + `}`, compat.ProvenCompatible},
+		"oneOf of 150 tagged branches, one lost":   {`{` + tagged("oneOf", 150) + `,"required":["kind"]}`, `{` + tagged("oneOf", 149) + `}`, compat.ProvenBreak},
+		"anyOf of 150 tagged branches, one lost":   {`{` + tagged("anyOf", 150) + `}`, `{` + tagged("anyOf", 149) + `}`, compat.ProvenBreak},
+		"2,000 properties":                         {wide(2000, 1999), wide(2000, 1999), compat.ProvenCompatible},
+		"2,000 properties, one changed":            {wide(2000, -1), wide(2000, 1999), compat.ProvenBreak},
+		"a chain of 3,000 references, widened":     {chain(3000, "integer"), chain(2999, "number"), compat.ProvenCompatible},
+		"a chain of 3,000 references, narrowed":    {chain(3000, "number"), chain(3000, "integer"), compat.ProvenBreak},
+		"a pattern of half a million combinations": {`{"type":"string","pattern":"^(.{1,500}){1,2}$"}`, `{"type":"string","pattern":"^[^x]{1,999}$"}`, compat.ProvenBreak},
+	}
+}
+
+func TestLargeSchemas(t *testing.T) {
+	for name, c := range large() {
+		t.Run(name, func(t *testing.T) {
+			if res := check(t, c.old, c.new, compat.Backward, compat.Options{}); res.Verdict != c.want {
+				t.Errorf("got %s, want %s", res.Verdict, c.want)
 			}
 		})
 	}

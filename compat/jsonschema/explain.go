@@ -1,6 +1,7 @@
 package jsonschema
 
 import (
+	"math/big"
 	"slices"
 	"strconv"
 	"strings"
@@ -83,6 +84,12 @@ func leafText(e *v6.ValidationError) string {
 		slices.Sort(k.Properties)
 	case *kind.Required:
 		slices.Sort(k.Missing)
+	case *kind.FalseSchema:
+		return "nothing is allowed here"
+	case *kind.ExclusiveMaximum:
+		return "exclusiveMaximum: got " + decimal(k.Got) + ", want less than " + decimal(k.Want)
+	case *kind.ExclusiveMinimum:
+		return "exclusiveMinimum: got " + decimal(k.Got) + ", want more than " + decimal(k.Want)
 	case *kind.Enum:
 		if len(k.Want) > maxShown {
 			// No reader and no width of a report takes more.
@@ -110,4 +117,12 @@ func whyRefused(e *v6.ValidationError) string {
 		}
 	}
 	return strings.Join(parts, "; ")
+}
+
+// decimal is a number as people write it, where it has a finite decimal form.
+func decimal(r *big.Rat) string {
+	if n, ok := number(r); ok {
+		return string(n)
+	}
+	return r.RatString()
 }

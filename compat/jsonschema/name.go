@@ -198,7 +198,7 @@ func (m *namer) name(e *v6.ValidationError) change {
 		m.undeclared(e, rn, &c, holder)
 	}
 	if c.change == "" {
-		c.setChange(m.forward, c.writer.doc != nil)
+		c.setChange(m.forward, c.writer.doc != nil && !undeclared)
 	}
 	if c.what == "" {
 		c.what = strings.ReplaceAll(strings.TrimPrefix(c.rule, "json/"), "-", " ")
@@ -387,7 +387,7 @@ func (m *namer) byKind(e *v6.ValidationError, rn *node, c *change, keyword keywo
 		block("dependencies", k.Prop)
 	case *kind.AdditionalProperties:
 		slices.Sort(k.Properties)
-		m.closedObject(e, rn, c, k.Properties[0])
+		m.closedObject(e.InstanceLocation, rn.place().with("additionalProperties"), rn, c, k.Properties[0])
 		block("additionalProperties", "")
 	case *kind.PropertyNames:
 		w := keyword("propertyNames", func(n *node) bool { return n.names != nil })
@@ -410,8 +410,8 @@ func (m *namer) byKind(e *v6.ValidationError, rn *node, c *change, keyword keywo
 		c.what = m.changed("contains", w != nil, c.change)
 		block("contains", "")
 	case *kind.Not:
-		keyword("not", func(n *node) bool { return n.not != nil })
-		c.rule, c.what = m.dir("not-type-extended", "not-type-narrowed"), "what is excluded by not changed"
+		w := keyword("not", func(n *node) bool { return n.not != nil })
+		c.rule, c.what = m.dir("not-type-extended", "not-type-narrowed"), m.changed("not", w != nil, c.change)
 		block("not", "")
 	case *kind.AnyOf:
 		m.combined(rn, c, "anyOf", keyword)
@@ -427,7 +427,7 @@ func (m *namer) byKind(e *v6.ValidationError, rn *node, c *change, keyword keywo
 		}
 		block("oneOf", "")
 	case *kind.FalseSchema:
-		m.never(rn, c)
+		m.never(e, rn, c, undeclared)
 		block("false", "")
 	default:
 		c.rule, c.what = m.dir("type-narrowed", "type-extended"), "the schema accepts other values"
@@ -560,19 +560,24 @@ func (m *namer) dependency(e *v6.ValidationError, rn *node, c *change, name stri
 	c.reader = rn.place().with(k, name)
 	nodes, _, _ := beside(m.p.w.root, e.InstanceLocation)
 	c.rule = m.dir("dependency-array-added", "dependency-array-removed")
+	has := false
 	for _, n := range nodes {
 		if slices.ContainsFunc(n.depRequired, func(d depRequired) bool { return d.name == name }) {
-			c.rule = m.dir("dependency-array-extended", "dependency-array-narrowed")
-			c.writer = n.place()
+			c.rule, has = m.dir("dependency-array-extended", "dependency-array-narrowed"), true
+			c.writer = n.place().with(k, name)
+			if _, ok := lookup(n.doc.root, c.writer.pointer); !ok { // the other spelling
+				c.writer = n.place()
+			}
 		}
 	}
-	c.what = "what property " + strconv.Quote(name) + " requires beside it changed"
+	c.setChange(m.forward, has)
+	c.what = m.changed("what property "+strconv.Quote(name)+" requires beside it", has, c.change)
 }
 
 // closedObject: the reader allows no name it does not declare.
-func (m *namer) closedObject(e *v6.ValidationError, rn *node, c *change, name string) {
-	c.reader = rn.place().with("additionalProperties")
-	nodes, _, _ := beside(m.p.w.root, e.InstanceLocation)
+func (m *namer) closedObject(location []string, at place, rn *node, c *change, name string) {
+	c.reader = at
+	nodes, _, _ := beside(m.p.w.root, location)
 	var declares *node
 	required := false
 	for _, n := range nodes {
@@ -629,9 +634,17 @@ func (m *namer) combined(rn *node, c *change, k string, keyword keywordFunc) {
 		}
 	case count(w) > count(rn):
 		c.rule = m.dir("sum-type-narrowed", "sum-type-extended")
-		c.what = k + " lost a branch"
+		verb := " lost "
 		if m.forward {
-			c.what = k + " gained a branch"
+			verb = " gained "
+		}
+		c.what = k + verb + "a branch"
+		if b := m.onlyBranch(w, rn); b != nil {
+			c.writer = b.place()
+			c.what = k + verb + "the branch " + c.writer.raw()
+			if c.change = c.writer.raw() + " -> none"; m.forward {
+				c.change = "none -> " + c.writer.raw()
+			}
 		}
 	default:
 		c.rule = "json/combined-type-subschemas-changed"
@@ -639,55 +652,88 @@ func (m *namer) combined(rn *node, c *change, k string, keyword keywordFunc) {
 	}
 }
 
+// onlyBranch is the one branch that a node has and another lacks; nil where there is not
+// exactly one.
+func (m *namer) onlyBranch(n, other *node) (only *node) {
+	rest := slices.Concat(other.anyOf, other.oneOf)
+	for _, b := range slices.Concat(n.anyOf, n.oneOf) {
+		if slices.ContainsFunc(rest, func(o *node) bool { return m.p.s.class(o) == m.p.s.class(b) }) {
+			continue
+		}
+		if only != nil {
+			return nil
+		}
+		only = b
+	}
+	return only
+}
+
 // never: the reader's schema at this place is false.
-func (m *namer) never(rn *node, c *change) {
+func (m *namer) never(e *v6.ValidationError, rn *node, c *change, undeclared bool) {
+	now := func(what string) string {
+		if m.forward {
+			return what + " are allowed now, and old readers refuse them"
+		}
+		return what + " are no longer allowed"
+	}
 	switch {
 	case strings.HasSuffix(rn.pointer, "/unevaluatedProperties"):
+		if last := len(e.InstanceLocation) - 1; last >= 0 && !undeclared {
+			m.closedObject(e.InstanceLocation[:last], rn.place(), rn, c, e.InstanceLocation[last])
+			return
+		}
 		c.rule = m.dir("unevaluated-properties-removed", "unevaluated-properties-added")
-		c.what = "undeclared properties are allowed on one side only"
+		c.what = now("undeclared properties")
 	case strings.HasSuffix(rn.pointer, "/unevaluatedItems"):
 		c.rule = m.dir("unevaluated-items-removed", "unevaluated-items-added")
-		c.what = "further items are allowed on one side only"
+		c.what = now("further items")
 	case strings.HasSuffix(rn.pointer, "/additionalItems"), strings.HasSuffix(rn.pointer, "/items"):
 		c.rule = m.dir("additional-items-removed", "additional-items-added")
-		c.what = "items are allowed on one side only"
+		c.what = now("items")
 	default:
 		c.rule = m.dir("type-narrowed", "type-extended")
-		c.what = "nothing is allowed here on one side"
+		c.what = now("values")
 	}
 }
 
 // byPointer gives the refusal the name of the applicator it stands in, where the
-// writer has no such applicator at all.
+// writer has no such applicator at all: the outermost one, for that is what was added.
 func (m *namer) byPointer(rn *node, c *change, undeclared bool) {
-	if undeclared {
+	if undeclared || rn.doc == nil || m.p.w.root.doc == nil {
 		return
 	}
 	tokens := strings.Split(rn.pointer, "/")
-	if len(tokens) < 2 {
+	for i := 1; i < len(tokens); i++ {
+		before := tokens[i-1]
+		named := shapeOf(before) == shapeMap && (i < 2 || shapeOf(tokens[i-2]) != shapeMap)
+		if _, ok := lookup(m.p.w.root.doc.root, strings.Join(tokens[:i+1], "/")); ok {
+			continue
+		}
+		switch {
+		case !named && (tokens[i] == "then" || tokens[i] == "else"):
+			c.rule = m.dir("conditional-narrowed", "conditional-extended")
+			c.what += " (in " + tokens[i] + ", under a condition)"
+		case named && (before == "dependencies" || before == "dependentSchemas"):
+			c.rule = m.dir("dependency-schema-added", "dependency-schema-removed")
+			c.what += " (where property " + strconv.Quote(unescapeToken(tokens[i])) + " is present)"
+		case named && before == "patternProperties":
+			c.rule = m.dir("pattern-properties-narrowed", "pattern-properties-extended")
+			c.what += " (for names that match " + strconv.Quote(unescapeToken(tokens[i])) + ")"
+		case !named && tokens[i] == "additionalProperties" && i == len(tokens)-1:
+			c.rule = m.dir("additional-properties-narrowed", "additional-properties-extended")
+		default:
+			continue
+		}
 		return
 	}
-	last, before := tokens[len(tokens)-1], ""
-	if len(tokens) > 2 {
-		before = tokens[len(tokens)-2]
+}
+
+// came says that something was added, or removed where the reader is the old side.
+func (m *namer) came(what string) string {
+	if m.forward {
+		return what + " was removed"
 	}
-	exists := func() bool {
-		_, ok := lookup(m.p.w.root.doc.root, rn.pointer)
-		return ok
-	}
-	if rn.doc == nil || m.p.w.root.doc == nil || exists() {
-		return
-	}
-	switch {
-	case last == "then" || last == "else":
-		c.rule = m.dir("conditional-narrowed", "conditional-extended")
-	case before == "dependencies" || before == "dependentSchemas":
-		c.rule = m.dir("dependency-schema-added", "dependency-schema-removed")
-	case before == "patternProperties":
-		c.rule = m.dir("pattern-properties-narrowed", "pattern-properties-extended")
-	case last == "additionalProperties":
-		c.rule = m.dir("additional-properties-narrowed", "additional-properties-extended")
-	}
+	return what + " was added"
 }
 
 // undeclared: the refusal lies in a property or item the writer says nothing about.
@@ -738,23 +784,27 @@ func (m *namer) undeclared(e *v6.ValidationError, rn *node, c *change, holder []
 		c.change = "properties/" + name + ": " + old + " -> " + new
 	case err == nil && len(readerNodes) > 0 && slices.ContainsFunc(readerHolder, func(h *node) bool { return index < len(h.prefix) }):
 		c.rule = m.dir("item-added-to-open-content-model", "item-removed-from-open-content-model")
-		c.what = "a schema for item " + name + " stands on one side only"
+		c.what = m.came("a schema for item " + name)
 	case err == nil && len(readerNodes) > 0 && slices.ContainsFunc(readerHolder, func(h *node) bool { return h.rest != nil }):
 		c.rule = m.dir("schema-added", "schema-removed")
-		c.what = "a schema for all items stands on one side only"
+		c.what = m.came("a schema for all items")
 		for _, h := range readerHolder {
 			if h.rest != nil {
 				c.reader = h.rest.place()
 				if len(h.prefix) > 0 {
 					c.rule = m.dir("additional-items-narrowed", "additional-items-extended")
+					c.what = m.came("a schema for further items")
+				}
+				if h.rest.always != nil {
+					m.never(e, h.rest, c, true)
 				}
 			}
 		}
 	case slices.ContainsFunc(readerHolder, func(h *node) bool { return h.patternProps != nil }):
 		c.rule = m.dir("pattern-properties-narrowed", "pattern-properties-extended")
-		c.what = "a pattern for property names stands on one side only"
+		c.what = m.came("a schema for a pattern of property names")
 	case slices.ContainsFunc(readerHolder, func(h *node) bool { return h.additional != nil }):
 		c.rule = m.dir("additional-properties-narrowed", "additional-properties-extended")
-		c.what = "undeclared properties have to fit a schema on one side only"
+		c.what = m.came("a schema for undeclared properties")
 	}
 }

@@ -530,6 +530,13 @@ func (s *solver) search(st *state, depth int) outcome {
 		return s.leaf(st)
 	}
 	for _, ask := range []bool{false, true} { // what costs nothing first
+		if ask && len(st.choices) > 3 {
+			plain := st.clone()
+			plain.choices = nil
+			if s.leaf(plain).a == unsatisfiable {
+				return outcome{a: unsatisfiable}
+			}
+		}
 		switch s.simplify(st, ask) {
 		case no:
 			return outcome{a: unsatisfiable}
