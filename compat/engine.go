@@ -455,10 +455,8 @@ func (e *Engine) directions(ctx context.Context, checker Checker, r *SubjectResu
 			return fmt.Errorf("compare %s: %w", r.Name, err)
 		default:
 			c := Comparison{Version: v.Schema.Version, Direction: dir, Verdict: res.Verdict, Findings: res.Findings}
-			for _, f := range res.Findings {
-				if res.Verdict == ProvenBreak && f.Proof == ProvenBreak && f.Severity > finding.Info {
-					c.Grade = worseGrade(c.Grade, cmp.Or(f.Grade, Direct))
-				}
+			if res.Verdict == ProvenBreak {
+				c.Grade = gradeOf(res.Findings)
 			}
 			r.Comparisons = append(r.Comparisons, c)
 		}
@@ -469,6 +467,22 @@ func (e *Engine) directions(ctx context.Context, checker Checker, r *SubjectResu
 		}
 	}
 	return nil
+}
+
+// gradeOf is the worst grade among breaks. One that a reading of format alone shows counts
+// only where there is no other.
+func gradeOf(findings []Finding) Grade {
+	var g, alone Grade
+	for _, f := range findings {
+		switch {
+		case f.Proof != ProvenBreak || f.Severity <= finding.Info:
+		case f.Reading != "":
+			alone = worseGrade(alone, cmp.Or(f.Grade, Direct))
+		default:
+			g = worseGrade(g, cmp.Or(f.Grade, Direct))
+		}
+	}
+	return cmp.Or(g, alone)
 }
 
 func worseGrade(a, b Grade) Grade {

@@ -50,6 +50,8 @@ func suggestion(rule string) string {
 		return slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(r, p) })
 	}
 	switch {
+	case has("format-changed"):
+		return "add a format only once every producer writes it, and keep it for as long as a reader asserts it"
 	case has("with-default-added"):
 		return "validators do not fill in defaults: keep it optional, or check with --defaults apply if every reader fills them in"
 	case has("property-added-to-open"):
