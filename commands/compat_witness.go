@@ -66,6 +66,10 @@ func runCompatWitness(ctx context.Context, d *Deps, o *compatWitnessOptions) err
 	if err != nil {
 		return err
 	}
+	if was, is := old.Schema.Format, cur.Schema.Format; was != is {
+		d.Out.Say("no witness: the format changed from %s to %s, and no single message shows that", was, is)
+		return errGate
+	}
 	w, err := compat.NewEngine(checkers("", o.nameless), policy).Witness(ctx, compat.FilePair(old, cur, policy.Mode))
 	if err != nil {
 		return compatFailure(err)

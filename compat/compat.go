@@ -104,7 +104,8 @@ type Witness struct {
 	// JSON is the message in JSON form (Protobuf: protojson; Avro: Avro JSON).
 	JSON json.RawMessage `json:"json,omitempty"`
 	// Binary is the message as the writer encodes it, where the format has one.
-	Binary []byte `json:"binary,omitempty"`
+	// It may be empty; nil means that there is none.
+	Binary []byte `json:"binary,omitzero"`
 	// Reads is what the reader makes of it, where it does not simply refuse.
 	Reads string `json:"reads,omitempty"`
 	// Explanation is one sentence: who accepts it, who refuses it, and why.

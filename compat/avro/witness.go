@@ -530,6 +530,9 @@ func (a *analysis) message(d *datum) (*compat.Witness, []refusal, error) {
 	}
 	var b strings.Builder
 	d.json(&b, realNames{})
+	if msg == nil {
+		msg = []byte{} // a message without a field that is written
+	}
 	return &compat.Witness{JSON: []byte(b.String()), Binary: msg}, refusals, nil
 }
 

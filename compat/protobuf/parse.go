@@ -31,7 +31,8 @@ import (
 // Limits on what is read. The compiler recurses over nested declarations, and a Go
 // stack that outgrows its limit cannot be recovered from, so depth is bounded first.
 const (
-	maxText  = 16 << 20 // bytes of one file
+	maxText  = 4 << 20  // bytes of one file, of which the compiler takes 150 times as much memory
+	maxLine  = 16 << 10 // bytes of one line; finding a place costs the compiler its line's length, so a file with a longer one has no places
 	maxDepth = 100      // brackets open at once; protoc stops at 32 nested messages
 	maxFiles = 2000     // files of one import closure
 )
@@ -230,6 +231,14 @@ func (s *source) parse() (err error) {
 	return nil
 }
 
+func longestLine(text []byte) int {
+	longest := 0
+	for line := range bytes.Lines(text) {
+		longest = max(longest, len(line))
+	}
+	return longest
+}
+
 // wrap turns a compiler error into ours.
 func (s *source) wrap(err error) error {
 	if pos, ok := errors.AsType[reporter.ErrorWithPos](err); ok {
@@ -324,6 +333,11 @@ func (s *schema) link(ctx context.Context) error {
 		return standardImports().FindFileByPath(path)
 	})
 	compiler := protocompile.Compiler{Resolver: resolve, MaxParallelism: 1, SourceInfoMode: protocompile.SourceInfoStandard}
+	for _, src := range s.sources {
+		if longestLine(src.text) > maxLine {
+			compiler.SourceInfoMode = protocompile.SourceInfoNone
+		}
+	}
 	var paths []string
 	for path, src := range s.sources {
 		if src.root {

@@ -177,6 +177,27 @@ var changeCases = []struct {
 	},
 }
 
+// TestLongLine: the compiler finds a place in time that grows with its line, so that a
+// file on one line must not be asked for any.
+func TestLongLine(t *testing.T) {
+	enum := func(n int) string {
+		var b strings.Builder
+		b.WriteString("syntax = \"proto3\"; message M { E e = 1; } enum E {")
+		for i := range n {
+			fmt.Fprintf(&b, "VALUE_%d = %d;", i, i)
+		}
+		return b.String() + "}"
+	}
+	c := New(Config{})
+	res, err := c.Check(t.Context(), parse(t, c, "x.proto", enum(50_000)), parse(t, c, "x.proto", enum(49_999)), compat.Backward, compat.Options{})
+	if err != nil || res.Verdict != compat.ProvenBreak {
+		t.Fatalf("%s, %v", res.Verdict, err)
+	}
+	if at := res.Findings[0].NewAt; at != (finding.Position{File: "x.proto"}) {
+		t.Errorf("position %v", at)
+	}
+}
+
 // TestWireOnly: a run may ask for the binary form alone, whatever the checker's profile.
 func TestWireOnly(t *testing.T) {
 	c := New(Config{})
