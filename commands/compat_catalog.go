@@ -8,6 +8,7 @@ import (
 	"github.com/weirhq/weir/catalog/source"
 	"github.com/weirhq/weir/compat"
 	"github.com/weirhq/weir/finding"
+	"github.com/weirhq/weir/registry"
 )
 
 // catalog compares the messages of a catalog with the baseline, or with the registry
@@ -21,12 +22,16 @@ func (c *comparison) catalog(ctx context.Context, b *compat.Baseline, now *catal
 	switch {
 	case address != "":
 		all, _ := compat.CatalogSubjects(compat.Past{Side: compat.Side{Catalog: &catalog.Catalog{}}}, compat.Side{Catalog: now})
-		subjects, loose, words, err = fromRegistry(ctx, c.d, address, all)
+		var client *registry.Client
+		if subjects, loose, client, err = fromRegistry(ctx, c.d, address, all); err != nil {
+			return nil, err
+		}
+		defer client.Close()
+		words = "registry " + client.Name()
 	case b.Tree != nil:
-		subjects, loose, err = c.changes(ctx, b, compat.Side{Catalog: now, Unread: unread(loadErr)}, both)
-	}
-	if err != nil {
-		return nil, err
+		if subjects, loose, err = c.changes(ctx, b, compat.Side{Catalog: now, Unread: unread(loadErr)}, both); err != nil {
+			return nil, err
+		}
 	}
 	if le, ok := errors.AsType[*catalog.LoadErrors](loadErr); ok {
 		loose = append(loose, le.Findings()...)

@@ -57,9 +57,10 @@ func (c *comparison) bareRegistry(ctx context.Context, address string, cur *sour
 	if err != nil {
 		return nil, err
 	}
-	subjects, loose, words, err := fromRegistry(ctx, c.d, address, all)
+	subjects, loose, client, err := fromRegistry(ctx, c.d, address, all)
 	if err != nil {
 		return nil, err
 	}
-	return c.run(ctx, subjects, loose, words)
+	defer client.Close()
+	return c.run(ctx, subjects, loose, "registry "+client.Name())
 }

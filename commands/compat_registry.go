@@ -73,12 +73,17 @@ func registryTLS(cfg *config.Config, r config.Registry) (*tls.Config, error) {
 	return t, nil
 }
 
-// fromRegistry gives subjects their past in a registry.
-func fromRegistry(ctx context.Context, d *Deps, address string, subjects []compat.Subject) ([]compat.Subject, []finding.Finding, string, error) {
+// fromRegistry gives subjects their past in a registry. They read it while they are
+// compared, so the caller closes the client after that.
+func fromRegistry(ctx context.Context, d *Deps, address string, subjects []compat.Subject) ([]compat.Subject, []finding.Finding, *registry.Client, error) {
 	c, err := openRegistry(ctx, d, address)
 	if err != nil {
-		return nil, nil, "", err
+		return nil, nil, nil, err
 	}
 	out, loose, err := compat.FromRegistry(ctx, c, subjects, compat.TopicNames, true)
-	return out, loose, "registry " + c.Name(), err
+	if err != nil {
+		c.Close()
+		return nil, nil, nil, err
+	}
+	return out, loose, c, nil
 }

@@ -37,6 +37,7 @@ func call(t *testing.T, method, path string, body, answer any) error {
 		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/vnd.schemaregistry.v1+json")
+	t.Cleanup(http.DefaultClient.CloseIdleConnections)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
@@ -83,6 +84,7 @@ func TestRealRegistryBaseline(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(c.Close)
 	fsys := sub(txtar.Parse(fmt.Appendf(nil, `-- new/o.yaml --
 asyncapi: 3.0.0
 info: {title: Orders, version: 1.0.0}

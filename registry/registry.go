@@ -53,6 +53,7 @@ const (
 type Client struct {
 	sr   *sr.Client
 	name string
+	idle func()
 
 	mu   sync.Mutex
 	seen map[key]*Version
@@ -156,8 +157,11 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, bad(err, "")
 	}
-	return &Client{sr: c, name: u.Host, seen: map[key]*Version{}}, nil
+	return &Client{sr: c, name: u.Host, seen: map[key]*Version{}, idle: transport.CloseIdleConnections}, nil
 }
+
+// Close lets go of idle connections. The client can be used on.
+func (c *Client) Close() { c.idle() }
 
 // redact drops what might be a password from an address that does not parse.
 func redact(s string) string {

@@ -175,6 +175,8 @@ func TestRealRegistry(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(c.Close)
+	t.Cleanup(http.DefaultClient.CloseIdleConnections)
 	v, err := c.Version(ctx, subject, 1)
 	if err != nil {
 		t.Fatal(err)
