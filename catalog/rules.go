@@ -177,7 +177,7 @@ func Rules() []finding.Rule {
 		{ID: "own/conflict", Severity: finding.Warning, Purpose: "Two sources of an owner agree.", Fix: "Say it once."},
 		{
 			ID: "cat/perspective-suspect", Severity: finding.Warning, Purpose: "The direction of an operation fits the rest of what it says.",
-			Why: "In 2.x publish means that the application consumes; about half of all documents mean it the other way round.",
+			Why: "In 2.x publish means that the application consumes; about half of all documents mean it the other way round. Signs are a consumer group on a producer, an id or summary that begins with a verb of the other side, x-producers or x-consumers of the other side, and a catalog in which nobody produces.",
 			Fix: "Set x-perspective: client on the document or the operation, or turn the operation round.",
 		},
 		{ID: "env/override-server", Severity: finding.Warning, Purpose: "An environment override names a server that the channel is on.", Fix: "Correct the key."},

@@ -456,30 +456,6 @@ func (v *documentCheck) reply(op *Operation) {
 	v.d.fs = append(v.d.fs, f)
 }
 
-// suspectPerspective looks for signs that a direction is written the wrong way round.
-func (v *documentCheck) suspectPerspective(op *Operation) {
-	if !v.sameFile(op.node) {
-		return
-	}
-	report := func(at *Node, why string) {
-		hint := "if the document is written from the client's side, set x-perspective: client"
-		if v.d.file.major == 3 {
-			hint = "send means that this application produces"
-		}
-		v.report("cat/perspective-suspect", at, "operation "+op.ID+" is read as "+op.Direction.Role()+" ("+op.DirectionOrigin+"), but "+why, hint)
-	}
-	k := v.l.st.deref(v.l.st.deref(op.node.Get("bindings")).Get("kafka"))
-	if g := k.Get("groupId"); g != nil && op.Direction == Send {
-		report(g, "it has a consumer group")
-		return
-	}
-	if v.d.file.major == 2 {
-		if wrong := op.node.Get(map[Direction]string{Send: "x-consumers", Receive: "x-producers"}[op.Direction]); wrong != nil {
-			report(wrong, "it lists "+wrong.Key)
-		}
-	}
-}
-
 // uniqueIDs finds an id on two things. What is used twice by reference is one thing.
 func (v *documentCheck) uniqueIDs() {
 	ops, msgs := map[string]*Node{}, map[string]*Node{}

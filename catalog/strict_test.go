@@ -147,3 +147,42 @@ channels:
 		t.Errorf("a catalog differs from itself: %+v", d)
 	}
 }
+
+// Signs that a direction is written the wrong way round are told once an operation.
+func TestPerspectiveSuspect(t *testing.T) {
+	const (
+		head2 = "asyncapi: 2.6.0\ninfo: {title: A, version: 1.0.0}\n"
+		head3 = "asyncapi: 3.0.0\ninfo: {title: A, version: 1.0.0}\nchannels: {a: {}}\n"
+		on    = "channel: {$ref: '#/channels/a'}"
+	)
+	suspect := []string{"cat/perspective-suspect warning"}
+	for _, c := range []struct {
+		name, doc string
+		want      []string
+	}{
+		{"2.x id of the other side", head2 + "channels: {a: {publish: {operationId: publishOrder}}}", suspect},
+		{"2.x id that fits", head2 + "channels: {a: {publish: {operationId: onOrder}}}", []string{}},
+		{"2.x id that only begins alike", head2 + "channels: {a: {publish: {operationId: sendersRegistered}, subscribe: {operationId: once}}}", []string{}},
+		{"2.x summary of the other side", head2 + "channels: {a: {subscribe: {summary: Receives orders.}}}", suspect},
+		{"2.x id speaks before the summary", head2 + "channels: {a: {publish: {operationId: handle_order, summary: Send an order.}}}", []string{}},
+		{"2.x from the client's side", head2 + "x-perspective: client\nchannels: {a: {publish: {operationId: publishOrder}}}", []string{}},
+		{"3.x", head3 + "operations: {sendOrder: {action: receive, " + on + "}, onOrder: {action: receive, " + on + "}}", suspect},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if d := cmp.Diff(c.want, findings(t, c.doc)); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+	consumer := func(title string) *fstest.MapFile {
+		return &fstest.MapFile{Data: []byte("asyncapi: 2.6.0\ninfo: {title: " + title + ", version: 1.0.0}\nchannels: {" + title + ": {publish: {}}}")}
+	}
+	files := fstest.MapFS{"a.yaml": consumer("a"), "b.yaml": consumer("b")}
+	c, err := catalog.Load(t.Context(), catalog.Options{FS: files, Validate: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Findings) != 1 || c.Findings[0].Rule != "cat/perspective-suspect" || c.Findings[0].Position.String() != "a.yaml:3:16" {
+		t.Errorf("a catalog in which nobody produces: %+v", c.Findings)
+	}
+}

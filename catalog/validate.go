@@ -32,6 +32,7 @@ func (l *loader) validate(ctx context.Context, c *Catalog) error {
 	}
 	l.foreignSchemas(ctx, c)
 	l.crossRules(c)
+	l.everybodyReceives(c)
 	return nil
 }
 
