@@ -1,0 +1,138 @@
+package commands
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/weirhq/weir/catalog"
+	"github.com/weirhq/weir/internal/term"
+)
+
+// rowsView draws a table and lists the names of rows.
+func rowsView[R any](rows []R, empty string, cols []string, cells func(R) []any, name func(R) string) term.View {
+	table := func() *term.Table {
+		t := term.NewTable(cols...)
+		for _, r := range rows {
+			t.Row(cells(r)...)
+		}
+		return t
+	}
+	return term.View{
+		Table: table,
+		Text: func(p *term.Page) {
+			if len(rows) == 0 {
+				p.Line("%s", empty)
+				return
+			}
+			p.Table(table())
+		},
+		Names: func() []string {
+			names := make([]string, len(rows))
+			for i, r := range rows {
+				names[i] = name(r)
+			}
+			return names
+		},
+	}
+}
+
+func listChannels(cat *catalog.Catalog, mine func(string) bool) (any, term.View) {
+	rows := []catalogChannelRow{}
+	for _, s := range cat.Streams() {
+		r := catalogChannelRow{
+			Name: s.Name, Protocol: protocolOf(s), Family: s.Family, Owner: teamOf(cat, s), Producers: appsOf(s.Producers),
+			Consumers: appsOf(s.Consumers), Messages: len(s.Channels[0].Messages), At: s.Channels[0].At,
+		}
+		if mine(r.Owner) {
+			rows = append(rows, r)
+		}
+	}
+	return map[string]any{"channels": rows}, rowsView(rows, "No channels.",
+		[]string{"CHANNEL*", "PROTOCOL", "OWNER*", "PRODUCERS*", "CONSUMERS*", ">MESSAGES"},
+		func(r catalogChannelRow) []any {
+			return []any{r.Name, r.Protocol, cell(r.Owner), listCell(r.Producers), listCell(r.Consumers), r.Messages}
+		}, func(r catalogChannelRow) string { return r.Name })
+}
+
+func listMessages(cat *catalog.Catalog, mine func(string) bool) (any, term.View) {
+	rows := []catalogMessageRow{}
+	for _, s := range cat.Streams() {
+		ch := s.Channels[0]
+		for _, m := range ch.Messages {
+			r := catalogMessageRow{
+				Name: cmp.Or(m.Name, m.ID), Channel: s.Name, Format: "none", Compatibility: ch.CompatibilityOf(m).V,
+				Owner: teamOf(cat, s), At: m.At,
+			}
+			if m.Payload != nil {
+				r.Format = string(m.Payload.Format)
+			}
+			if mine(r.Owner) {
+				rows = append(rows, r)
+			}
+		}
+	}
+	return map[string]any{"messages": rows}, rowsView(rows, "No messages.",
+		[]string{"MESSAGE*", "CHANNEL*", "FORMAT", "COMPATIBILITY", "OWNER*"},
+		func(r catalogMessageRow) []any {
+			return []any{r.Name, r.Channel, r.Format, r.Compatibility, cell(r.Owner)}
+		}, func(r catalogMessageRow) string { return r.Name })
+}
+
+func listApplications(cat *catalog.Catalog, mine func(string) bool) (any, term.View) {
+	rows := []catalogApplicationRow{}
+	for _, a := range cat.Applications {
+		r := catalogApplicationRow{
+			Name: a.Name(), ID: a.ID, Owner: a.Owner.V.Team, From: a.Owner.Key, AsyncAPI: a.Spec,
+			Sends: []string{}, Receives: []string{}, At: a.At,
+		}
+		for _, op := range a.Operations {
+			if op.Channel == nil {
+				continue
+			}
+			if op.Direction == catalog.Send {
+				r.Sends = append(r.Sends, op.Channel.Name())
+			} else {
+				r.Receives = append(r.Receives, op.Channel.Name())
+			}
+		}
+		slices.Sort(r.Sends)
+		slices.Sort(r.Receives)
+		r.Sends, r.Receives = slices.Compact(r.Sends), slices.Compact(r.Receives)
+		if mine(r.Owner) {
+			rows = append(rows, r)
+		}
+	}
+	return map[string]any{"applications": rows}, rowsView(rows, "No applications.",
+		[]string{"APPLICATION*", "OWNER*", "FROM", "ASYNCAPI", "SENDS*", "RECEIVES*"},
+		func(r catalogApplicationRow) []any {
+			return []any{r.Name, cell(r.Owner), cell(r.From), r.AsyncAPI, listCell(r.Sends), listCell(r.Receives)}
+		}, func(r catalogApplicationRow) string { return r.Name })
+}
+
+func listOwners(cat *catalog.Catalog, mine func(string) bool) (any, term.View) {
+	byTeam := map[string]*catalogOwnerRow{}
+	row := func(team string) *catalogOwnerRow {
+		team = cmp.Or(team, "unknown")
+		if byTeam[team] == nil {
+			byTeam[team] = &catalogOwnerRow{Owner: team}
+		}
+		return byTeam[team]
+	}
+	for _, a := range cat.Applications {
+		row(a.Owner.V.Team).Applications++
+	}
+	for _, s := range cat.Streams() {
+		row(teamOf(cat, s)).Channels++
+	}
+	rows := []catalogOwnerRow{}
+	for _, r := range byTeam {
+		if mine(r.Owner) {
+			rows = append(rows, *r)
+		}
+	}
+	slices.SortFunc(rows, func(a, b catalogOwnerRow) int { return cmp.Compare(a.Owner, b.Owner) })
+	return map[string]any{"owners": rows}, rowsView(rows, "No owners.",
+		[]string{"OWNER*", ">APPLICATIONS", ">CHANNELS"},
+		func(r catalogOwnerRow) []any { return []any{r.Owner, r.Applications, r.Channels} },
+		func(r catalogOwnerRow) string { return r.Owner })
+}
