@@ -54,6 +54,25 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 	}
 }
 
+// Whatever rule a finding names, weir explain has a page on it.
+func TestEveryRuleIsExplained(t *testing.T) {
+	run := func(args ...string) (int, string) {
+		var out, errs strings.Builder
+		code := Main(args, strings.NewReader(""), &out, &errs, []string{"HOME=" + t.TempDir()}, Build{})
+		return code, out.String() + errs.String()
+	}
+	code, list := run("explain", "-o", "name")
+	rules := strings.Fields(list)
+	if code != 0 || len(rules) < 200 {
+		t.Fatalf("exit %d, %d rules", code, len(rules))
+	}
+	for _, id := range rules {
+		if code, text := run("explain", id); code != 0 || !strings.Contains(text, id) {
+			t.Errorf("explain %s: exit %d: %s", id, code, text)
+		}
+	}
+}
+
 // exitCodes cover every class that a command can name.
 func TestEveryClassHasAnExitCode(t *testing.T) {
 	for _, code := range []string{
