@@ -34,14 +34,18 @@ import (
 
 // Main runs one command line and returns the exit code.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer, environ []string, build Build) int {
-	ctx, stop := signals(stderr)
+	screen := term.New(stdin, stdout, stderr, lookup(environ))
+	ctx, stop := signals(screen)
 	defer stop()
-	return run(ctx, args, stdin, stdout, stderr, environ, build)
+	return runOn(ctx, screen, args, environ, build)
 }
 
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, environ []string, build Build) int {
+	return runOn(ctx, term.New(stdin, stdout, stderr, lookup(environ)), args, environ, build)
+}
+
+func runOn(ctx context.Context, screen *term.Screen, args, environ []string, build Build) int {
 	env := lookup(environ)
-	screen := term.New(stdin, stdout, stderr, env)
 	p := &program{
 		env:    env,
 		screen: screen,
@@ -223,7 +227,7 @@ var errInterrupted = errors.New("interrupted")
 
 // signals ends the context on the first ^C or SIGTERM, so that the command can
 // finish cleanly, and the process on the second.
-func signals(stderr io.Writer) (context.Context, func()) {
+func signals(screen *term.Screen) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	ch := make(chan os.Signal, 2)
 	signal.Notify(ch, os.Interrupt, syscall.SIGTERM)
@@ -238,10 +242,7 @@ func signals(stderr io.Writer) (context.Context, func()) {
 		select {
 		case <-done:
 		case <-ch:
-			// Leave the alternate screen and show the cursor in case a watch was on.
-			if f, ok := stderr.(*os.File); ok && f == os.Stderr {
-				_, _ = io.WriteString(stderr, "\n")
-			}
+			screen.Restore()
 			os.Exit(exitInterrupted)
 		}
 	}()

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+
+	"github.com/weirhq/weir/internal/safetext"
 )
 
 // Ready says whether the plan may run, and why not.
@@ -43,7 +45,7 @@ func (p *Plan) Encode() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write plan: %w", err)
 	}
-	return append(b, '\n'), nil
+	return append(safetext.JSON(b), '\n'), nil
 }
 
 // ReadPlan reads a plan file and checks its digest.

@@ -7,6 +7,7 @@
 package safetext
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"unicode"
@@ -82,4 +83,38 @@ func NeutraliseLines(s string) string {
 		lines[i] = strings.Join(parts, "    ")
 	}
 	return strings.Join(lines, "\n")
+}
+
+// JSON escapes what JSON allows in a string but a terminal obeys: DEL, the C1
+// controls and the characters that reorder text. b is whole JSON and stays equal.
+func JSON(b []byte) []byte {
+	return escape(b, func(out *bytes.Buffer, r rune) {
+		if r > 0xffff {
+			r -= 0x10000
+			fmt.Fprintf(out, `\u%04x\u%04x`, 0xd800+(r>>10), 0xdc00+(r&0x3ff))
+			return
+		}
+		fmt.Fprintf(out, `\u%04x`, r)
+	})
+}
+
+// YAML does the same for YAML whose strings with such characters are double-quoted.
+func YAML(b []byte) []byte {
+	return escape(b, func(out *bytes.Buffer, r rune) { fmt.Fprintf(out, `\U%08x`, r) })
+}
+
+func escape(b []byte, write func(*bytes.Buffer, rune)) []byte {
+	harmful := func(r rune) bool { return r != '\n' && Harmful(r) }
+	if !bytes.ContainsFunc(b, harmful) {
+		return b
+	}
+	var out bytes.Buffer
+	for _, r := range string(b) {
+		if harmful(r) {
+			write(&out, r)
+		} else {
+			out.WriteRune(r)
+		}
+	}
+	return out.Bytes()
 }

@@ -152,28 +152,7 @@ func marshal(v any, indent string) ([]byte, error) {
 	if err := e.Encode(v); err != nil {
 		return nil, err
 	}
-	return escapeHarmful(b.Bytes()), nil
-}
-
-// escapeHarmful replaces what JSON allows in a string but a terminal obeys: DEL,
-// the C1 controls and the characters that reorder text.
-func escapeHarmful(b []byte) []byte {
-	if !bytes.ContainsFunc(b, func(r rune) bool { return r != '\n' && safetext.Harmful(r) }) {
-		return b
-	}
-	var out bytes.Buffer
-	for _, r := range string(b) {
-		switch {
-		case r == '\n' || !safetext.Harmful(r):
-			out.WriteRune(r)
-		case r > 0xffff:
-			r -= 0x10000
-			fmt.Fprintf(&out, `\u%04x\u%04x`, 0xd800+(r>>10), 0xdc00+(r&0x3ff))
-		default:
-			fmt.Fprintf(&out, `\u%04x`, r)
-		}
-	}
-	return out.Bytes()
+	return safetext.JSON(b.Bytes()), nil
 }
 
 // jsonToYAML keeps the order of keys by going through nodes.
@@ -183,7 +162,8 @@ func jsonToYAML(b []byte) ([]byte, error) {
 		return nil, fmt.Errorf("convert the report to YAML: %w", err)
 	}
 	plainStyle(&n)
-	return yaml.Marshal(&n)
+	b, err := yaml.Marshal(&n)
+	return safetext.YAML(b), err
 }
 
 func plainStyle(n *yaml.Node) {

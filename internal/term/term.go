@@ -22,9 +22,12 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/charmbracelet/colorprofile"
 	xterm "golang.org/x/term"
+
+	"github.com/weirhq/weir/internal/safetext"
 )
 
 // Env looks up an environment variable; an unset one is empty.
@@ -42,6 +45,7 @@ type Screen struct {
 	outStyled, errStyled  io.Writer
 	outProfile            colorprofile.Profile
 	progress              *progressLine
+	restore               atomic.Pointer[func()]
 }
 
 // New looks at the streams. Colours follow [Screen.Configure], which the program
@@ -161,4 +165,4 @@ func (s *Screen) Say(format string, args ...any) {
 }
 
 // JSONLine writes one line of JSON to standard error: an error, or a log record.
-func (s *Screen) JSONLine(b []byte) { _, _ = s.Err().Write(append(escapeHarmful(b), '\n')) }
+func (s *Screen) JSONLine(b []byte) { _, _ = s.Err().Write(append(safetext.JSON(b), '\n')) }

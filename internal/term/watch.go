@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/charmbracelet/colorprofile"
@@ -39,18 +40,24 @@ func (s *Screen) Watch(ctx context.Context, every time.Duration, frame func(ctx 
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	cooked := func() {}
 	if s.Interactive() {
 		if f, ok := s.in.(fder); ok {
 			if old, err := xterm.MakeRaw(int(f.Fd())); err == nil {
-				defer func() { _ = xterm.Restore(int(f.Fd()), old) }()
+				cooked = func() { _ = xterm.Restore(int(f.Fd()), old) }
 				go s.quitKey(stop)
 			}
 		}
 	}
+	restore := sync.OnceFunc(func() {
+		_ = writeAll(s.out, []byte(leaveScreen))
+		cooked()
+	})
+	s.restore.Store(&restore)
+	defer restore()
 	if err := writeAll(s.out, []byte(enterScreen)); err != nil {
 		return ignorePipe(err)
 	}
-	defer func() { _ = writeAll(s.out, []byte(leaveScreen)) }()
 	return ticks(ctx, every, func() error {
 		p := s.page(s.Width())
 		if err := frame(ctx, p); err != nil {
@@ -62,6 +69,14 @@ func (s *Screen) Watch(ctx context.Context, every time.Duration, frame func(ctx 
 		}
 		return ignorePipe(writeAll(s.out, paint(body.Bytes(), s.height())))
 	})
+}
+
+// Restore gives the terminal back as it was, for a program that ends at once while a
+// watch is on. It may be called from any goroutine.
+func (s *Screen) Restore() {
+	if f := s.restore.Load(); f != nil {
+		(*f)()
+	}
 }
 
 // paint fits a frame to the screen and clears what the last one left behind.
