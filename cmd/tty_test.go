@@ -333,3 +333,17 @@ func TestTerminalSecondSignal(t *testing.T) {
 		t.Errorf("the alternate screen stays:\n%q", out)
 	}
 }
+
+// Metrics on a terminal are for eyes: what their format cannot escape is neutralised.
+func TestTerminalMetrics(t *testing.T) {
+	t.Parallel()
+	b, adm := shop(t)
+	var offsets kadm.Offsets
+	offsets.AddOffset("orders", 0, 0, -1)
+	if err := adm.CommitAllOffsets(t.Context(), evil, offsets); err != nil {
+		t.Fatal(err)
+	}
+	if out := onTerminal(t, b, nil, "lag", "export").ends(0); strings.Contains(out, "\x1b") || !strings.Contains(out, `\x1b]0;owned`) {
+		t.Errorf("%q", out)
+	}
+}

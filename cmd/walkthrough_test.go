@@ -137,6 +137,8 @@ func TestWalkthrough(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	n := 0
+	// In a pipe lag export gives programs the labels as they are: the format cannot
+	// escape a control character. TestTerminalMetrics reads it on a terminal.
 	leaves(Tree(), func(c *cobra.Command) {
 		path := strings.TrimPrefix(c.CommandPath(), "weir ")
 		seen[path] = true
@@ -167,7 +169,7 @@ func TestWalkthrough(t *testing.T) {
 				t.Errorf("%q: exit code %d, want %d\n%s\n%s", line, code, w.exit, out, errs)
 			}
 			for stream, text := range map[string]string{"standard output": out, "standard error": errs} {
-				if at := strings.IndexFunc(text, obeyed); at >= 0 {
+				if at := strings.IndexFunc(text, obeyed); at >= 0 && path != "lag export" {
 					t.Errorf("%q: %s holds a control sequence: %q", line, stream, text[max(0, at-60):min(len(text), at+60)])
 				}
 			}

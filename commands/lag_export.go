@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weirhq/weir/catalog"
+	"github.com/weirhq/weir/internal/safetext"
 	"github.com/weirhq/weir/lag"
 )
 
@@ -106,7 +107,7 @@ func runLagExport(ctx context.Context, d *Deps, o *lagExportOptions) error {
 		if err := replaceFile(o.file, text); err != nil {
 			return failed(o.file, "", "write metrics: %w", err)
 		}
-	} else if _, err := d.Out.Out().Write(text); err != nil {
+	} else if _, err := d.Out.Out().Write(shownMetrics(d.Out.OutTTY, text)); err != nil {
 		return err
 	}
 	if !complete {
@@ -283,4 +284,13 @@ func replaceFile(path string, b []byte) error {
 		return err
 	}
 	return os.Rename(f.Name(), path)
+}
+
+// shownMetrics is the text for standard output. The format has no escape for control
+// characters, so programs get labels as they are, and a terminal gets them harmless.
+func shownMetrics(tty bool, text []byte) []byte {
+	if !tty {
+		return text
+	}
+	return []byte(safetext.NeutraliseLines(string(text)))
 }

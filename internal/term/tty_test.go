@@ -45,9 +45,19 @@ func TestRestoreInTheMiddleOfAWatch(t *testing.T) {
 	}
 	close(release)
 	<-ended
-	tty.Close()
-	out, _ := io.ReadAll(user) // a pseudo-terminal ends with an error
-	if n := strings.Count(string(out), leaveScreen); n != 1 || !strings.HasPrefix(string(out), enterScreen) {
+	const end = "the end"
+	if _, err := io.WriteString(tty, end); err != nil {
+		t.Fatal(err)
+	}
+	var out string
+	for buf := make([]byte, 4096); !strings.HasSuffix(out, end); {
+		n, err := user.Read(buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out += string(buf[:n])
+	}
+	if n := strings.Count(out, leaveScreen); n != 1 || !strings.HasPrefix(out, enterScreen) {
 		t.Errorf("the alternate screen was left %d times: %q", n, out)
 	}
 }
