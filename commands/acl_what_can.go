@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -95,12 +96,15 @@ func sameBut(a, b []any, column int) bool {
 }
 
 func viewACLWhat(w *aclWhat, set *cluster.ACLSet, every bool) term.View {
+	lines := w.Grants
+	if !every {
+		lines = slices.DeleteFunc(slices.Clone(lines), func(g cluster.ACLGrant) bool {
+			return g.Reason == cluster.ACLNoRow || g.Reason == cluster.ACLOwner // for programs; of no news to people
+		})
+	}
 	table := func(group bool) *term.Table {
 		t := term.NewTable("RESOURCE", "NAME*", "PATTERN", "OPERATION*", "MAY", "VIA*")
-		for _, g := range w.Grants {
-			if group && !every && g.Reason == cluster.ACLNoRow {
-				continue // said to programs, which must not take * for such a name
-			}
+		for _, g := range lines {
 			may := term.In(term.Good, "yes")
 			if !g.Allowed {
 				may = term.In(term.Bad, "no")
@@ -129,13 +133,13 @@ func viewACLWhat(w *aclWhat, set *cluster.ACLSet, every bool) term.View {
 	return term.View{
 		Table: func() *term.Table { return table(false) },
 		Text: func(p *term.Page) {
-			if len(w.Grants) == 0 {
+			if len(lines) == 0 {
 				p.Line("No row gives %s anything from %s.", w.Principal, w.Host)
 			} else {
 				p.Table(table(true))
 				p.Line("")
 				may := 0
-				for _, g := range w.Grants {
+				for _, g := range lines {
 					if g.Allowed {
 						may++
 					}
@@ -144,7 +148,7 @@ func viewACLWhat(w *aclWhat, set *cluster.ACLSet, every bool) term.View {
 				if every {
 					what = "operations"
 				}
-				p.Line("%s from %s: %d of %d %s allowed.", w.Principal, w.Host, may, len(w.Grants), what)
+				p.Line("%s from %s: %d of %d %s allowed.", w.Principal, w.Host, may, len(lines), what)
 			}
 			if w.OtherHosts > 0 {
 				p.Line("%s for other addresses: see --host.", plural(w.OtherHosts, "row"))

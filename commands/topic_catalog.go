@@ -28,6 +28,9 @@ func (d *Deps) quietCatalog(ctx context.Context) *catalog.Catalog {
 		d.Log.Debug("the catalog is left out: " + err.Error())
 		return nil
 	}
+	if len(cat.Applications) == 0 {
+		return nil
+	}
 	return cat
 }
 
