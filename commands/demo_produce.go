@@ -96,6 +96,9 @@ func runDemoProduce(ctx context.Context, d *Deps, o *demoProduceOptions) error {
 	if err != nil && report.Orders == 0 {
 		return err
 	}
+	if report.ShipmentsDenied {
+		d.Log.Warn("no shipments: not authorised to WRITE on topic " + o.prefix + demo.Shipments + ", which belongs to the shipping application")
+	}
 	return cmp.Or(d.Out.Emit(o.format, "demo_produce", report, term.View{Text: func(p *term.Page) {
 		p.Line("%s orders acknowledged in %s, %s of them poison; %s shipments",
 			p.Int(report.Orders), o.prefix+demo.Orders, p.Int(report.Poison), p.Int(report.Shipments))

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/time/rate"
 
@@ -40,6 +41,9 @@ type ProduceReport struct {
 	Orders    int64 `json:"orders"`
 	Poison    int64 `json:"poison_orders"`
 	Shipments int64 `json:"shipments"`
+	// ShipmentsDenied says that the caller may write orders and no shipments, as the
+	// principal of the orders application: shipments are another application's.
+	ShipmentsDenied bool `json:"shipments_denied"`
 }
 
 func (c *ProduceConfig) validate() error {
@@ -57,7 +61,8 @@ func (c *ProduceConfig) validate() error {
 
 // Produce writes orders, and a shipment for each healthy one, until Count or until
 // ctx ends; it returns when everything sent is acknowledged. The first record that
-// is not stops it. The report is right in every case.
+// is not stops it, a shipment that may not be written aside: then there are orders
+// alone. The report is right in every case.
 //
 // The client is idempotent and waits for all replicas in sync, which are kgo's
 // defaults, said again because they are the point.
@@ -137,10 +142,16 @@ func (p *producing) one(ctx context.Context, kind poison) {
 			}
 		})
 	})
-	if kind != healthy {
+	if kind != healthy || p.report().ShipmentsDenied {
 		return
 	}
 	p.client.Produce(ctx, p.shop.shipment(o, r, now), func(r *kgo.Record, err error) {
+		if errors.Is(err, kerr.TopicAuthorizationFailed) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.done.ShipmentsDenied = true
+			return
+		}
 		p.settle(r, err, func(d *ProduceReport) { d.Shipments++ })
 	})
 }
