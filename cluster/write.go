@@ -15,7 +15,7 @@ import (
 )
 
 // serverTimeout is how long a broker may take to do an administrative act, in ms.
-const serverTimeout = 15_000
+const serverTimeout = 30_000
 
 // Outcome is what became of one item of a batch. The broker decides item by item, so
 // some may be done and others refused.

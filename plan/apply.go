@@ -201,6 +201,9 @@ func alterAndGrow(ctx context.Context, conn *cluster.Conn, steps []*Step, valida
 	if err != nil {
 		return nil, err
 	}
+	if out == nil {
+		out = map[string]error{}
+	}
 	maps.Copy(out, grown)
 	return out, nil
 }
@@ -235,7 +238,7 @@ func (ap *applier) topics(ctx context.Context, op Op, request topicRequest, happ
 				}
 				continue
 			case answer != nil:
-				status, answer = Failed, cluster.Classify(string(op)+" topic", o.Name, answer)
+				status = Failed
 			}
 			if err := ap.settle(o, status, answer); err != nil {
 				return err

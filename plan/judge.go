@@ -5,10 +5,8 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/weirhq/weir/cluster"
 )
@@ -29,7 +27,7 @@ func (p *Plan) Judge(ctx context.Context, conn *cluster.Conn) error {
 		}
 		return nil
 	}
-	for _, kind := range []func(context.Context, *cluster.Conn, []*Step, bool) (map[string]error, error){createTopics, alterConfigs, growTopics} {
+	for _, kind := range []topicRequest{createTopics, alterConfigs, growTopics} {
 		for batch := range slices.Chunk(p.Pending(), requestTopics) {
 			verdicts, err := kind(ctx, conn, batch, true)
 			if err != nil {
@@ -56,7 +54,7 @@ func (s *Step) judged(verdict error) {
 	case errors.Is(verdict, kerr.TopicAuthorizationFailed), errors.Is(verdict, kerr.ClusterAuthorizationFailed):
 		s.JudgedBy, s.NotJudged = ByWeir, "no right to ask: "+rightOf(s)
 	default:
-		s.Op, s.JudgedBy, s.Reason = Blocked, ByBroker, "the broker refuses: "+verdict.Error()
+		s.Op, s.JudgedBy, s.Reason = Blocked, ByBroker, "the broker refuses: "+told(verdict).Error()
 	}
 }
 
@@ -85,142 +83,113 @@ func (s *Step) growsTo() int32 {
 	return 0
 }
 
-// brokerError is a broker's answer with its own text, which names the cause.
-func brokerError(code int16, text *string) error {
-	err := kerr.ErrorForCode(code)
-	if err == nil || text == nil || *text == "" {
-		return err
-	}
-	return &answer{err, strings.Join(strings.Fields(*text), " ")}
-}
-
-type answer struct {
-	err  error
-	text string
-}
-
-func (a *answer) Error() string {
-	if e, ok := errors.AsType[*kerr.Error](a.err); ok {
-		return e.Message + ": " + a.text
-	}
-	return a.text
-}
-func (a *answer) Unwrap() error { return a.err }
+// Each request takes the steps that it is for and answers by topic; topics that it does
+// not answer for are missing from the map.
 
 func createTopics(ctx context.Context, conn *cluster.Conn, steps []*Step, validate bool) (map[string]error, error) {
-	req := kmsg.NewPtrCreateTopicsRequest()
-	req.ValidateOnly, req.TimeoutMillis = validate, 30_000
+	var specs []cluster.TopicSpec
 	for _, s := range steps {
-		if s.Op != Create || s.Kind != TopicKind {
-			continue
+		if s.Op == Create && s.Kind == TopicKind {
+			specs = append(specs, cluster.TopicSpec{Name: s.Name, Partitions: s.Partitions, ReplicationFactor: s.Replicas, Configs: s.Config})
 		}
-		t := kmsg.NewCreateTopicsRequestTopic()
-		t.Topic, t.NumPartitions, t.ReplicationFactor = s.Name, s.Partitions, s.Replicas
-		for _, k := range slices.Sorted(maps.Keys(s.Config)) {
-			c := kmsg.NewCreateTopicsRequestTopicConfig()
-			c.Name, c.Value = k, new(s.Config[k])
-			t.Configs = append(t.Configs, c)
-		}
-		req.Topics = append(req.Topics, t)
 	}
-	out := map[string]error{}
-	if len(req.Topics) == 0 {
-		return out, nil
+	if len(specs) == 0 {
+		return nil, nil
 	}
-	resp, err := req.RequestWith(ctx, conn.Client)
-	if err != nil {
-		return nil, cluster.Classify("create topics", "", err)
+	created, err := conn.CreateTopics(ctx, specs, validate)
+	outcomes := make([]cluster.Outcome, len(created))
+	for i := range created {
+		outcomes[i] = created[i].Outcome
 	}
-	for _, t := range resp.Topics {
-		out[t.Topic] = brokerError(t.ErrorCode, t.ErrorMessage)
-	}
-	return out, nil
+	return byTopic(outcomes, err)
 }
 
 func alterConfigs(ctx context.Context, conn *cluster.Conn, steps []*Step, validate bool) (map[string]error, error) {
-	req := kmsg.NewPtrIncrementalAlterConfigsRequest()
-	req.ValidateOnly = validate
+	var changes []cluster.ConfigChange
 	for _, s := range steps {
-		r := kmsg.NewIncrementalAlterConfigsRequestResource()
-		r.ResourceType, r.ResourceName = kmsg.ConfigResourceTypeTopic, s.Name
-		for _, ch := range s.Changes {
-			c := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
-			c.Name, c.Value = ch.Name, ch.After
-			switch ch.Op {
+		if s.Op != Modify || s.Kind != TopicKind {
+			continue
+		}
+		change := cluster.ConfigChange{Topic: s.Name, Set: map[string]string{}}
+		for _, c := range s.Changes {
+			switch c.Op {
 			case "set":
-				c.Op = kmsg.IncrementalAlterConfigOpSet
+				change.Set[c.Name] = *c.After
 			case "unset":
-				c.Op = kmsg.IncrementalAlterConfigOpDelete
-			default:
-				continue
+				change.Unset = append(change.Unset, c.Name)
 			}
-			r.Configs = append(r.Configs, c)
 		}
-		if s.Op == Modify && s.Kind == TopicKind && len(r.Configs) > 0 {
-			req.Resources = append(req.Resources, r)
+		if len(change.Set)+len(change.Unset) > 0 {
+			changes = append(changes, change)
 		}
 	}
-	out := map[string]error{}
-	if len(req.Resources) == 0 {
-		return out, nil
+	if len(changes) == 0 {
+		return nil, nil
 	}
-	resp, err := req.RequestWith(ctx, conn.Client)
-	if err != nil {
-		return nil, cluster.Classify("alter topic settings", "", err)
-	}
-	for _, r := range resp.Resources {
-		out[r.ResourceName] = brokerError(r.ErrorCode, r.ErrorMessage)
-	}
-	return out, nil
+	return byTopic(conn.AlterConfigs(ctx, changes, validate))
 }
 
 func growTopics(ctx context.Context, conn *cluster.Conn, steps []*Step, validate bool) (map[string]error, error) {
-	req := kmsg.NewPtrCreatePartitionsRequest()
-	req.ValidateOnly, req.TimeoutMillis = validate, 30_000
+	counts := map[string]int32{}
 	for _, s := range steps {
 		if n := s.growsTo(); n > 0 && s.Op == Modify && s.Kind == TopicKind {
-			t := kmsg.NewCreatePartitionsRequestTopic()
-			t.Topic, t.Count = s.Name, n
-			req.Topics = append(req.Topics, t)
+			counts[s.Name] = n
 		}
 	}
+	if len(counts) == 0 {
+		return nil, nil
+	}
+	return byTopic(conn.SetPartitions(ctx, counts, validate))
+}
+
+// deleteTopics deletes the topics that are there now, by their ids: one that somebody
+// makes anew under the same name in between stays.
+func deleteTopics(ctx context.Context, conn *cluster.Conn, steps []*Step, _ bool) (map[string]error, error) {
+	var names []string
+	for _, s := range steps {
+		if s.Op == Delete && s.Kind == TopicKind {
+			names = append(names, s.Name)
+		}
+	}
+	list, err := conn.Topics(ctx, cluster.TopicsQuery{Names: names})
+	if err != nil {
+		return nil, err
+	}
 	out := map[string]error{}
-	if len(req.Topics) == 0 {
+	var there []cluster.Topic
+	for i := range list.Topics {
+		switch t := &list.Topics[i]; {
+		case t.ErrorName == nil:
+			there = append(there, *t)
+		case *t.ErrorName == kerr.UnknownTopicOrPartition.Message:
+			out[t.Name] = kerr.UnknownTopicOrPartition
+		default:
+			out[t.Name] = t.Err("delete topic")
+		}
+	}
+	if len(there) == 0 {
 		return out, nil
 	}
-	resp, err := req.RequestWith(ctx, conn.Client)
+	answers, err := byTopic(conn.DeleteTopics(ctx, there))
+	maps.Copy(out, answers)
+	return out, err
+}
+
+func byTopic(outcomes []cluster.Outcome, err error) (map[string]error, error) {
 	if err != nil {
-		return nil, cluster.Classify("add partitions", "", err)
+		return nil, err
 	}
-	for _, t := range resp.Topics {
-		out[t.Topic] = brokerError(t.ErrorCode, t.ErrorMessage)
+	out := make(map[string]error, len(outcomes))
+	for _, o := range outcomes {
+		out[o.Topic] = o.Err
 	}
 	return out, nil
 }
 
-func deleteTopics(ctx context.Context, conn *cluster.Conn, steps []*Step, _ bool) (map[string]error, error) {
-	req := kmsg.NewPtrDeleteTopicsRequest()
-	req.TimeoutMillis = 30_000
-	for _, s := range steps {
-		if s.Op == Delete && s.Kind == TopicKind {
-			t := kmsg.NewDeleteTopicsRequestTopic()
-			t.Topic = new(s.Name)
-			req.Topics = append(req.Topics, t)
-			req.TopicNames = append(req.TopicNames, s.Name)
-		}
+// told is a broker's answer without what was asked, which the step says already.
+func told(answer error) error {
+	if e, ok := errors.AsType[*cluster.Error](answer); ok {
+		return e.Err
 	}
-	out := map[string]error{}
-	if len(req.Topics) == 0 {
-		return out, nil
-	}
-	resp, err := req.RequestWith(ctx, conn.Client)
-	if err != nil {
-		return nil, cluster.Classify("delete topics", "", err)
-	}
-	for _, t := range resp.Topics {
-		if t.Topic != nil {
-			out[*t.Topic] = brokerError(t.ErrorCode, t.ErrorMessage)
-		}
-	}
-	return out, nil
+	return answer
 }
