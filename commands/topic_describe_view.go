@@ -29,7 +29,9 @@ func viewTopic(p *term.Page, t *topicReport, scope cluster.Scope, now time.Time,
 	p.Line("  %s partitions, replication factor %s, %s", p.Int(int64(len(t.Partitions))), unknown(t.ReplicationFactor, strconv.Itoa), joinFacts(
 		"at most "+unknown(t.RecordsMax, p.Int)+" records", unknown(t.SizeBytes, func(n int64) string { return p.Bytes(n) + bytesUnit(p) }),
 	))
-	p.Line("  records from %s to %s", moment(p, t.FirstWriteMS, now), moment(p, t.LastWriteMS, now))
+	if t.RecordsMax == nil || *t.RecordsMax > 0 { // an empty topic has no times, which is not the same as unknown ones
+		p.Line("  records from %s to %s", moment(p, t.FirstWriteMS, now), moment(p, t.LastWriteMS, now))
+	}
 	rights := "not told"
 	if t.Rights != nil {
 		rights = strings.Join(t.Rights, " ")
