@@ -116,7 +116,7 @@ func Documents() []Document {
 		{Kind: "record", About: "weir topic read: one record a line", Types: []any{shownRecord{}}},
 		{Kind: "rule", About: "weir explain RULE", Types: []any{finding.Rule{}}},
 		{Kind: "rules", About: "weir explain", Types: []any{rulesReport{}}},
-		{Kind: "topic_alter", About: "weir topic alter", Types: []any{topicAlterReport{}}},
+		{Kind: "topic_alter", About: "weir topic alter", Types: []any{plan.Alterations{}}},
 		{Kind: "topic_create", About: "weir topic create", Types: []any{topicCreateReport{}}},
 		{Kind: "topic_delete", About: "weir topic delete", Types: []any{topicDeleteReport{}}},
 		{Kind: "topic_describe", About: "weir topic describe", Types: []any{topicDescription{}}},

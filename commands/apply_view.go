@@ -1,0 +1,55 @@
+package commands
+
+import (
+	"github.com/weirhq/weir/internal/term"
+	"github.com/weirhq/weir/plan"
+)
+
+func emitStale(d *Deps, f term.Format, stale *plan.StaleError) error {
+	r := map[string]any{"stale": stale.Moved, "done": 0}
+	err := d.Out.Emit(f, "apply_result", r, term.View{Text: func(pg *term.Page) {
+		pg.Line("%s The plan is stale, nothing was changed. Since it was made, these moved:", pg.Mark("fail"))
+		for _, m := range stale.Moved {
+			pg.Line("    %s", m)
+		}
+		pg.Line("Make it anew and look at it again: weir plan")
+	}})
+	if err != nil {
+		return err
+	}
+	return errGate
+}
+
+func viewResult(pg *term.Page, r *plan.Result) {
+	pg.Line("")
+	added, changed, deleted := 0, 0, 0
+	for i := range r.Outcomes {
+		o := &r.Outcomes[i]
+		if o.Status == plan.Done {
+			switch o.Op {
+			case plan.Create:
+				added++
+			case plan.Modify:
+				changed++
+			case plan.Delete:
+				deleted++
+			case plan.Keep, plan.Blocked:
+			}
+			continue
+		}
+		name := o.Name
+		if o.ACL != nil {
+			name = o.ACL.String()
+		}
+		mark := map[plan.Status]string{plan.Failed: "fail", plan.Unknown: "warn", plan.NotTried: "skip"}[o.Status]
+		pg.Line("  %s %-9s %s %s   %s", pg.Mark(mark), string(o.Status), string(o.Kind), name, o.Error)
+	}
+	pg.Printf("Applied: %d added, %d changed, %d deleted, %d failed", added, changed, deleted, r.Failed)
+	if r.Unknown > 0 {
+		pg.Printf(", %d unknown", r.Unknown)
+	}
+	if r.NotTried > 0 {
+		pg.Printf(", %d not tried", r.NotTried)
+	}
+	pg.Line(".")
+}

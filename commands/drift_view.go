@@ -1,0 +1,69 @@
+package commands
+
+import (
+	"github.com/weirhq/weir/internal/term"
+	"github.com/weirhq/weir/plan"
+)
+
+func viewDrift(pg *term.Page, r *plan.DriftReport) {
+	pg.Line("Cluster %s against %s%s", r.ClusterID, plural(r.Catalog.Documents, "document"), atCommit(r.Catalog.Commit))
+	section := func(title string, n int, rows func()) {
+		if n > 0 {
+			pg.Line("")
+			pg.Line("  %s", term.In(term.Bold, title))
+			rows()
+		}
+	}
+	section("differs", len(r.Differs), func() {
+		for _, x := range r.Differs {
+			pg.Line("    %s  %s   %s is %s, declared %s   %s", string(x.Kind), x.Name, x.Key, human(x.Key, x.Live), human(x.Key, x.Declared), x.Note)
+		}
+	})
+	section("missing on the cluster", len(r.Missing), func() {
+		for _, x := range r.Missing {
+			if x.ACL != nil {
+				pg.Line("    acl    %s   (%s)", x.ACL.String(), x.Why)
+				continue
+			}
+			pg.Line("    topic  %s   owner %s", x.Name, firstOf(x.Owner, "-"))
+		}
+	})
+	section("in scope, not declared", len(r.Undeclared), func() { viewDrifts(pg, r.Undeclared) })
+	section("groups that read and were not declared", len(r.UndeclaredConsumers), func() {
+		for _, x := range r.UndeclaredConsumers {
+			pg.Line("    group  %s   reads %s", x.Group, x.Topic)
+		}
+	})
+	section("for information", len(r.Info), func() { viewDrifts(pg, r.Info) })
+	section("could not be compared", len(r.Unknown), func() {
+		for _, x := range r.Unknown {
+			pg.Line("    %s", x)
+		}
+	})
+	pg.Line("")
+	switch {
+	case r.Clean():
+		pg.Line("No drift. The cluster matches the catalog.")
+	case len(r.Unknown) > 0:
+		pg.Line("%s, %s could not be compared.", plural(r.Count(), "difference"), plural(len(r.Unknown), "thing"))
+	default:
+		pg.Line("%s.", plural(r.Count(), "difference"))
+	}
+}
+
+func viewDrifts(pg *term.Page, ds []plan.Drift) {
+	for _, x := range ds {
+		what := x.Name
+		if x.Kind == "acl" && x.Live != nil {
+			what = *x.Live
+		}
+		pg.Line("    %-6s %s   %s %s   %s", x.Kind, what, x.Key, arrowUnless(x), x.Note)
+	}
+}
+
+func arrowUnless(x plan.Drift) string {
+	if x.Kind == "acl" {
+		return ""
+	}
+	return arrow(x)
+}
