@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -69,6 +71,52 @@ type Created struct {
 	ReplicationFactor *int16
 	// MinISR is the min.insync.replicas in effect, declared or inherited.
 	MinISR *string
+}
+
+// Unwritable says why no write with acks=all would be taken, or is empty: the topic would
+// need more replicas in sync than it has. declared are the settings that were asked for.
+func (c *Created) Unwritable(declared map[string]string) string {
+	if c.MinISR == nil || c.ReplicationFactor == nil {
+		return ""
+	}
+	n, err := strconv.Atoi(*c.MinISR)
+	if err != nil || n <= int(*c.ReplicationFactor) {
+		return ""
+	}
+	where := "inherited from the broker"
+	if _, ok := declared["min.insync.replicas"]; ok {
+		where = "declared"
+	}
+	return fmt.Sprintf("%s: min.insync.replicas %d (%s) is more than the replication factor %d: every write with acks=all will be refused", c.Topic, n, where, *c.ReplicationFactor)
+}
+
+// settleTime bounds the wait for what was written to show.
+const settleTime = 5 * time.Second
+
+// TopicsSettled waits until new topics have leaders, so that the next command finds
+// them, and reports whether they do. Brokers learn of a topic some 100 ms after the
+// answer; the wait ends after five seconds.
+func (c *Conn) TopicsSettled(ctx context.Context, names []string) bool {
+	if len(names) == 0 {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	for {
+		list, err := c.Topics(ctx, TopicsQuery{Names: names})
+		if err == nil && !slices.ContainsFunc(list.Topics, func(t Topic) bool {
+			// Whoever may create need not be allowed to describe.
+			return t.ErrorName != nil && *t.ErrorName != kerr.TopicAuthorizationFailed.Message ||
+				slices.ContainsFunc(t.Partitions, func(p Partition) bool { return p.Leader == nil })
+		}) {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(25 * time.Millisecond):
+		}
+	}
 }
 
 // CreateTopics makes topics, or with validateOnly asks the broker whether it would.

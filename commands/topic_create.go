@@ -7,9 +7,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/weirhq/weir/cluster"
 	"github.com/weirhq/weir/internal/term"
@@ -180,13 +180,13 @@ func runTopicCreate(ctx context.Context, d *Deps, o *topicCreateOptions, specs [
 	for i, j := range judged {
 		row := topicResult{Name: j.Topic, Partitions: j.Partitions, ReplicationFactor: j.ReplicationFactor, Configs: specs[0].Configs, Result: "would_create"}
 		switch {
-		case j.Err != nil && o.ifNotExists && exists(j.Err):
+		case j.Err != nil && o.ifNotExists && errors.Is(j.Err, kerr.TopicAlreadyExists):
 			row.Result = "exists"
 		case j.Err != nil:
 			row.Result, row.Error = "failed", errText(j.Err)
 			refusals = append(refusals, judged[i].Err)
 		}
-		if w := minISRWarning(&judged[i], specs[0].Configs); w != "" {
+		if w := judged[i].Unwritable(specs[0].Configs); w != "" {
 			r.Warnings = append(r.Warnings, w)
 		}
 		r.Topics = append(r.Topics, row)
@@ -244,7 +244,10 @@ func createAll(ctx context.Context, d *Deps, conn *cluster.Conn, specs []cluster
 		return nil
 	}
 	made, err := conn.CreateTopics(ctx, wanted, false)
-	if err != nil {
+	if err != nil { // no answer: they may be made or not
+		for _, spec := range wanted {
+			err = errors.Join(err, log.Record(ctx, "create topic", spec.Name, nil, spec, err))
+		}
 		return err
 	}
 	var names []string
@@ -265,54 +268,11 @@ func createAll(ctx context.Context, d *Deps, conn *cluster.Conn, specs []cluster
 			row.Partitions, row.ReplicationFactor = m.Partitions, m.ReplicationFactor
 		}
 	}
-	awaitTopics(ctx, d, conn, names)
+	if !conn.TopicsSettled(ctx, names) {
+		d.Log.Warn("the topics are created and not all of their partitions have leaders yet")
+	}
 	return nil
 }
-
-// awaitTopics waits until the new topics have leaders, so that the next command finds
-// them. Brokers learn of a topic some 100 ms after the answer; what takes longer than
-// five seconds is told, not waited for.
-func awaitTopics(ctx context.Context, d *Deps, conn *cluster.Conn, names []string) {
-	if len(names) == 0 {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	for {
-		list, err := conn.Topics(ctx, cluster.TopicsQuery{Names: names})
-		if err == nil && !slices.ContainsFunc(list.Topics, func(t cluster.Topic) bool {
-			// Whoever may create need not be allowed to describe.
-			return t.ErrorName != nil && *t.ErrorName != "TOPIC_AUTHORIZATION_FAILED" ||
-				slices.ContainsFunc(t.Partitions, func(p cluster.Partition) bool { return p.Leader == nil })
-		}) {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			d.Log.Warn("the topics are created and not all of their partitions have leaders yet")
-			return
-		case <-time.After(25 * time.Millisecond):
-		}
-	}
-}
-
-// minISRWarning compares what the broker would use, inherited values included.
-func minISRWarning(c *cluster.Created, declared map[string]string) string {
-	if c.MinISR == nil || c.ReplicationFactor == nil {
-		return ""
-	}
-	n, err := strconv.Atoi(*c.MinISR)
-	if err != nil || n <= int(*c.ReplicationFactor) {
-		return ""
-	}
-	where := "inherited from the broker"
-	if _, ok := declared["min.insync.replicas"]; ok {
-		where = "declared"
-	}
-	return fmt.Sprintf("%s: min.insync.replicas %d (%s) is more than the replication factor %d: every write with acks=all will be refused", c.Topic, n, where, *c.ReplicationFactor)
-}
-
-func exists(err error) bool { return strings.Contains(err.Error(), "TOPIC_ALREADY_EXISTS") }
 
 func errText(err error) *string {
 	s := err.Error()

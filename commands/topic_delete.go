@@ -146,7 +146,10 @@ func doDelete(ctx context.Context, d *Deps, conn *cluster.Conn, o *topicDeleteOp
 		return err
 	}
 	outcomes, err := conn.DeleteTopics(ctx, topics)
-	if err != nil {
+	if err != nil { // no answer: they may be gone or not
+		for i := range topics {
+			err = errors.Join(err, log.Record(ctx, "delete topic", topics[i].Name, nil, nil, err))
+		}
 		return err
 	}
 	var refusals []error

@@ -148,12 +148,9 @@ func planPurge(ctx context.Context, conn *cluster.Conn, o *topicPurgeOptions, ta
 		return nil, err
 	}
 	t := &topics[0]
-	var at map[int32]int64
-	if target.From == lag.FromTime {
-		var err error
-		if at, err = conn.OffsetsAt(ctx, *t, target.At.UnixMilli()); err != nil {
-			return nil, err
-		}
+	offset, err := target.Offsets(ctx, conn, t)
+	if err != nil {
+		return nil, err
 	}
 	r := &topicPurgeReport{DryRun: o.dryRun, JudgedBy: "weir", Topic: t.Name, To: target.String(), Partitions: []purgePartition{}}
 	for _, id := range o.scope.Partitions {
@@ -170,22 +167,11 @@ func planPurge(ctx context.Context, conn *cluster.Conn, o *topicPurgeOptions, ta
 			return nil, failed(t.Name, "name the partitions that can be reached: NAME:0,1", "purge topic %s: the offsets of partition %d could not be read", t.Name, p.ID)
 		}
 		row := purgePartition{Partition: p.ID, Start: *p.StartOffset, End: *p.EndOffset, Result: "unchanged"}
-		switch target.From {
-		case lag.FromStart:
-			row.To = row.Start + target.N
-		case lag.FromEnd:
-			row.To = row.End + target.N
-		case lag.FromOffset:
-			row.To = target.N
-		case lag.FromTime:
-			to, ok := at[p.ID]
-			if !ok {
-				return nil, failed(t.Name, "", "purge topic %s: partition %d did not tell its offset at that moment", t.Name, p.ID)
-			}
-			row.To = to
-		case lag.FromCurrent:
+		to, ok := offset(p)
+		if !ok {
+			return nil, failed(t.Name, "", "purge topic %s: partition %d did not tell its offset at that moment", t.Name, p.ID)
 		}
-		row.To = min(max(row.To, row.Start), row.End)
+		row.To = min(max(to, row.Start), row.End)
 		if row.RecordsMax = row.To - row.Start; row.RecordsMax > 0 {
 			row.Result = "planned"
 			if o.dryRun {

@@ -1,15 +1,11 @@
 package commands
 
 import (
-	"cmp"
 	"context"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/weirhq/weir/cluster"
 	"github.com/weirhq/weir/internal/term"
@@ -190,11 +186,11 @@ func (o *topicReadOptions) spans(ctx context.Context, conn *cluster.Conn, t *clu
 			return nil, usage("", "topic %s has no partition %d: it has %d", t.Name, id, len(t.Partitions))
 		}
 	}
-	from, err := resolver(ctx, conn, t, o.from)
+	from, err := offsetsOf(ctx, conn, t, o.from)
 	if err != nil {
 		return nil, err
 	}
-	to, err := resolver(ctx, conn, t, o.to)
+	to, err := offsetsOf(ctx, conn, t, o.to)
 	if err != nil {
 		return nil, err
 	}
@@ -229,118 +225,17 @@ func (o *topicReadOptions) spans(ctx context.Context, conn *cluster.Conn, t *clu
 	return out, nil
 }
 
-// resolver returns a function from a partition to the offset that a target means there.
-func resolver(ctx context.Context, conn *cluster.Conn, t *cluster.Topic, target *lag.Target) (func(*cluster.Partition) int64, error) {
+// offsetsOf returns what a target means in each partition; where a broker does not tell
+// the offset of a moment, nothing was written since.
+func offsetsOf(ctx context.Context, conn *cluster.Conn, t *cluster.Topic, target *lag.Target) (func(*cluster.Partition) int64, error) {
 	if target == nil {
 		return nil, nil
 	}
-	var at map[int32]int64
-	if target.From == lag.FromTime {
-		var err error
-		if at, err = conn.OffsetsAt(ctx, *t, target.At.UnixMilli()); err != nil {
-			return nil, err
-		}
-	}
+	offset, err := target.Offsets(ctx, conn, t)
 	return func(p *cluster.Partition) int64 {
-		switch target.From {
-		case lag.FromStart:
-			return *p.StartOffset + target.N
-		case lag.FromEnd:
-			return *p.EndOffset + target.N
-		case lag.FromTime:
-			if offset, ok := at[p.ID]; ok {
-				return offset
-			}
-			return *p.EndOffset
-		case lag.FromOffset, lag.FromCurrent:
+		if n, ok := offset(p); ok {
+			return n
 		}
-		return target.N
-	}, nil
-}
-
-// recordPrinter filters and prints records as they come, or keeps the last few.
-type recordPrinter struct {
-	d       *Deps
-	o       *topicReadOptions
-	reader  *recordReader
-	decoder *decoder
-	keep    int // 0: print at once
-	kept    []*shownRecord
-	printed int
-	line    func(any) error
-
-	undecoded int
-	problem   string // the first
-}
-
-func (r *recordPrinter) take(k *kgo.Record) error {
-	dec := r.decoder.decode(k.Value)
-	if !r.o.matches(k, dec.json) {
-		return nil
-	}
-	if dec.problem != "" {
-		if r.problem == "" {
-			r.problem = fmt.Sprintf("%d:%d: %s", k.Partition, k.Offset, dec.problem)
-		}
-		r.undecoded++
-	}
-	s := r.reader.show(k, dec)
-	if r.keep > 0 {
-		r.kept = append(r.kept, s)
-		return nil
-	}
-	if err := r.print(s); err != nil {
-		return err
-	}
-	if r.printed++; r.o.max > 0 && r.printed >= r.o.max {
-		return cluster.ErrStop
-	}
-	return nil
-}
-
-func (r *recordPrinter) print(s *shownRecord) error {
-	if r.o.format == term.JSON {
-		if r.line == nil {
-			r.line = r.d.Out.Lines()
-		}
-		return r.line(s)
-	}
-	return r.d.Out.Print(func(p *term.Page) { viewRecord(p, s, r.o.format == term.Wide) })
-}
-
-func (r *recordPrinter) finish() error {
-	slices.SortFunc(r.kept, func(a, b *shownRecord) int {
-		return cmp.Or(cmp.Compare(a.TimestampMS, b.TimestampMS), cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
-	})
-	for _, s := range r.kept[max(0, len(r.kept)-r.keep):] {
-		if err := r.print(s); err != nil {
-			return err
-		}
-	}
-	if r.undecoded > 0 {
-		r.d.Log.Warn(fmt.Sprintf("%s could not be decoded: %s", plural(r.undecoded, "value"), r.problem))
-	}
-	if f := r.o.filter; f != nil && f.unjudged > 0 {
-		r.d.Log.Warn(fmt.Sprintf("--where failed on %s, which are left out: %v", plural(f.unjudged, "record"), f.first))
-	}
-	return nil
-}
-
-func (o *topicReadOptions) matches(k *kgo.Record, decoded []byte) bool {
-	if o.keySet && (k.Key == nil || string(k.Key) != o.key) {
-		return false
-	}
-	for _, want := range o.headers {
-		name, value, exact := strings.Cut(want, "=")
-		if !slices.ContainsFunc(k.Headers, func(h kgo.RecordHeader) bool {
-			return h.Key == name && (!exact || string(h.Value) == value)
-		}) {
-			return false
-		}
-	}
-	return o.filter.match(k, decoded)
-}
-
-func recordPlace(s *shownRecord) string {
-	return fmt.Sprintf("%d:%d", s.Partition, s.Offset)
+		return *p.EndOffset
+	}, err
 }

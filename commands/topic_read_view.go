@@ -1,0 +1,100 @@
+package commands
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/weirhq/weir/cluster"
+	"github.com/weirhq/weir/internal/term"
+)
+
+// recordPrinter filters and prints records as they come, or keeps the last few.
+type recordPrinter struct {
+	d       *Deps
+	o       *topicReadOptions
+	reader  *recordReader
+	decoder *decoder
+	keep    int // 0: print at once
+	kept    []*shownRecord
+	printed int
+	line    func(any) error
+
+	undecoded int
+	problem   string // the first
+}
+
+func (r *recordPrinter) take(k *kgo.Record) error {
+	dec := r.decoder.decode(k.Value)
+	if !r.o.matches(k, dec.json) {
+		return nil
+	}
+	if dec.problem != "" {
+		if r.problem == "" {
+			r.problem = fmt.Sprintf("%d:%d: %s", k.Partition, k.Offset, dec.problem)
+		}
+		r.undecoded++
+	}
+	s := r.reader.show(k, dec)
+	if r.keep > 0 {
+		r.kept = append(r.kept, s)
+		return nil
+	}
+	if err := r.print(s); err != nil {
+		return err
+	}
+	if r.printed++; r.o.max > 0 && r.printed >= r.o.max {
+		return cluster.ErrStop
+	}
+	return nil
+}
+
+func (r *recordPrinter) print(s *shownRecord) error {
+	if r.o.format == term.JSON {
+		if r.line == nil {
+			r.line = r.d.Out.Lines()
+		}
+		return r.line(s)
+	}
+	return r.d.Out.Print(func(p *term.Page) { viewRecord(p, s, r.o.format == term.Wide) })
+}
+
+func (r *recordPrinter) finish() error {
+	slices.SortFunc(r.kept, func(a, b *shownRecord) int {
+		return cmp.Or(cmp.Compare(a.TimestampMS, b.TimestampMS), cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
+	})
+	for _, s := range r.kept[max(0, len(r.kept)-r.keep):] {
+		if err := r.print(s); err != nil {
+			return err
+		}
+	}
+	if r.undecoded > 0 {
+		r.d.Log.Warn(fmt.Sprintf("%s could not be decoded: %s", plural(r.undecoded, "value"), r.problem))
+	}
+	if f := r.o.filter; f != nil && f.unjudged > 0 {
+		r.d.Log.Warn(fmt.Sprintf("--where failed on %s, which are left out: %v", plural(f.unjudged, "record"), f.first))
+	}
+	return nil
+}
+
+func (o *topicReadOptions) matches(k *kgo.Record, decoded []byte) bool {
+	if o.keySet && (k.Key == nil || string(k.Key) != o.key) {
+		return false
+	}
+	for _, want := range o.headers {
+		name, value, exact := strings.Cut(want, "=")
+		if !slices.ContainsFunc(k.Headers, func(h kgo.RecordHeader) bool {
+			return h.Key == name && (!exact || string(h.Value) == value)
+		}) {
+			return false
+		}
+	}
+	return o.filter.match(k, decoded)
+}
+
+func recordPlace(s *shownRecord) string {
+	return fmt.Sprintf("%d:%d", s.Partition, s.Offset)
+}
