@@ -11,8 +11,9 @@ import (
 	"github.com/weirhq/weir/internal/kafkatest"
 )
 
-// longAgo is the time of the records that are fed: a kept time and the time of death must not be the same second.
-var longAgo = time.UnixMilli(1_767_225_600_123)
+// longAgo is the time of the records that are fed: a kept time and the time of death must not be the same second, and
+// the broker must not yet want to remove them.
+var longAgo = time.Now().Add(-48 * time.Hour).Truncate(time.Millisecond)
 
 const (
 	wrapper      = "org.springframework.kafka.listener.ListenerExecutionFailedException"
