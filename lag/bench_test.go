@@ -4,15 +4,12 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
-	"github.com/twmb/franz-go/pkg/kversion"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -87,51 +84,6 @@ func TestRequestsOfAThousandGroups(t *testing.T) {
 		} else {
 			t.Logf("%s: %d requests: %s", c.name, got, n)
 		}
-	}
-}
-
-// flight counts requests of one kind that were sent to a broker and not answered yet.
-type flight struct {
-	mu   sync.Mutex
-	key  int16
-	now  map[int32]int
-	most int
-}
-
-func (f *flight) OnBrokerWrite(b kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, _ error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if key == f.key {
-		f.now[b.NodeID]++
-		f.most = max(f.most, f.now[b.NodeID])
-	}
-}
-
-func (f *flight) OnBrokerRead(b kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, _ error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if key == f.key {
-		f.now[b.NodeID]--
-	}
-}
-
-func TestOldBrokersAreAskedWithBoundedConcurrency(t *testing.T) {
-	f := start(t, kfake.MaxVersions(kversion.V2_8_0()))
-	f.topic("orders", 2)
-	const groups = 300
-	for i := range groups {
-		f.commit(fmt.Sprintf("g%03d", i), "orders", 0, 0)
-	}
-	fl := &flight{key: int16(kmsg.OffsetFetch), now: map[int32]int{}}
-	s, err := (&Reader{Client: f.client(kgo.WithHooks(fl)), Now: time.Now}).Read(context.Background(), Query{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if rep := Compute(s, Options{}); len(rep.Groups) != groups || rep.Total.AtLeast || rep.Total.Partitions != groups {
-		t.Errorf("%d groups, %+v", len(rep.Groups), rep.Total)
-	}
-	if fl.most > singlesInFlight || fl.most < 2 {
-		t.Errorf("%d OffsetFetch requests at once on one coordinator, want 2 to %d", fl.most, singlesInFlight)
 	}
 }
 

@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 
 	"github.com/weirhq/weir/internal/kafkatest"
 	"github.com/weirhq/weir/lag"
@@ -230,5 +232,64 @@ func readAll(t *testing.T, cl *kgo.Client, n int) {
 	}
 	if err := cl.CommitUncommittedOffsets(ctx); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// flight counts requests of one kind that were sent to a broker and not answered yet.
+type flight struct {
+	mu        sync.Mutex
+	key       int16
+	now       map[int32]int
+	most, sum int
+}
+
+func (f *flight) OnBrokerWrite(b kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, _ error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if key == f.key {
+		f.now[b.NodeID]++
+		f.sum++
+		f.most = max(f.most, f.now[b.NodeID])
+	}
+}
+
+func (f *flight) OnBrokerRead(b kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, _ error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if key == f.key {
+		f.now[b.NodeID]--
+	}
+}
+
+// TestOffsetsOfManyGroups: brokers from 3.0 tell the offsets of many groups at once
+// (KIP-709), older ones are asked for each, and never for many at a time.
+func TestOffsetsOfManyGroups(t *testing.T) {
+	const groups, flightLimit = 300, 8
+	var opts []kafkatest.Option
+	if kafkatest.Real() == nil {
+		opts = append(opts, kafkatest.MaxVersions(kversion.V2_8_0()))
+	}
+	c := kafkatest.Start(t, opts...)
+	old := !c.Real || strings.HasPrefix(c.Version, "2.")
+	orders := c.Topic("orders", 2)
+	c.ProduceValues(orders, 0, values(3)...)
+	for i := range groups {
+		c.Commit(c.Name(fmt.Sprintf("g%03d", i)), orders, 0, int64(i%3))
+	}
+	fl := &flight{key: int16(kmsg.OffsetFetch), now: map[int32]int{}}
+	r := &lag.Reader{Client: c.Client(kgo.WithHooks(fl)), Now: time.Now}
+	s, err := r.Read(context.Background(), lag.Query{Match: func(g string) bool { return strings.HasPrefix(g, c.Prefix) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rep := lag.Compute(s, lag.Options{})
+	if len(rep.Groups) != groups || rep.Total.AtLeast || rep.Total.Partitions != groups || *rep.Total.Lag != 2*groups {
+		t.Errorf("%d groups, %+v", len(rep.Groups), rep.Total)
+	}
+	switch {
+	case old && (fl.sum != groups || fl.most > flightLimit || fl.most < 2):
+		t.Errorf("%d OffsetFetch requests, %d at once on one coordinator; want %d, 2 to %d", fl.sum, fl.most, groups, flightLimit)
+	case !old && fl.sum > 3*(1+groups/200):
+		t.Errorf("%d OffsetFetch requests for %d groups", fl.sum, groups)
 	}
 }

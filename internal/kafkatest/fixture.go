@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Topic creates the topic Prefix+name and returns that name. The replication
@@ -57,12 +59,12 @@ func (c *Cluster) Commit(group, topic string, partition int32, offset int64) {
 // test ends or the client is closed. It returns when the group is stable.
 func (c *Cluster) Join(group string, topics ...string) *kgo.Client {
 	c.t.Helper()
-	cl, err := c.join(group, "", topics...)
+	m, err := c.enter(group, memberSort{}, topics...)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.t.Cleanup(cl.Close)
-	return cl
+	c.t.Cleanup(m.client.Close)
+	return m.client
 }
 
 // Wait asks again and again until done says true, and ends the test when it does
@@ -153,46 +155,104 @@ func (c *Cluster) commit(group, topic string, partition int32, offset int64) err
 	})
 }
 
-func (c *Cluster) join(group, instance string, topics ...string) (*kgo.Client, error) {
-	adm, err := c.adminClient()
-	if err != nil {
-		return nil, err
-	}
-	// An unknown group is described as dead, without members.
-	before, err := adm.DescribeGroups(context.Background(), group)
-	if err != nil {
-		return nil, err
-	}
-	var opts []kgo.Opt
-	if instance != "" {
-		opts = append(opts, kgo.InstanceID(instance))
-	}
-	cl, err := kgo.NewClient(append(append(c.Options(), opts...),
-		kgo.ConsumerGroup(group),
-		kgo.ConsumeTopics(topics...),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.DisableAutoCommit(),
-	)...)
-	if err != nil {
-		return nil, err
-	}
-	err = wait("a member of "+group, func(ctx context.Context) (bool, error) {
-		d, err := adm.DescribeGroups(ctx, group)
-		return d[group].State == "Stable" && len(d[group].Members) > len(before[group].Members), err
-	})
-	if err != nil {
-		cl.Close()
-		return nil, err
-	}
-	return cl, nil
+// member is a member of a group, of the sort that was asked for.
+type member struct {
+	client *kgo.Client
+	life   Lifeline
 }
 
-// consume reads n records in the group, commits behind them and leaves.
-func (c *Cluster) consume(group, topic string, n int) error {
-	cl, err := c.join(group, "", topic)
+// memberSort is how a member takes part in its group.
+type memberSort struct {
+	kind     string // classic, consumer or share; empty is classic
+	instance string // of a static member, else empty
+}
+
+func (s memberSort) options(group string, life *Lifeline) ([]kgo.Opt, error) {
+	opts := []kgo.Opt{kgo.Dialer(life.Dial), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart())}
+	if s.kind == "share" {
+		return append(opts, kgo.ShareGroup(group)), nil
+	}
+	opts = append(opts, kgo.ConsumerGroup(group), kgo.DisableAutoCommit())
+	if s.instance != "" {
+		opts = append(opts, kgo.InstanceID(s.instance))
+	}
+	switch s.kind {
+	case "", "classic": // the shortest timeout that a broker takes: a crashed member is missed soon
+		opts = append(opts, kgo.SessionTimeout(6*time.Second))
+	case "consumer":
+		opts = append(opts, kgo.ServerSideBalancer(), kgo.Balancers(kgo.RangeBalancer()))
+	default:
+		return nil, fmt.Errorf("unknown sort of group %q", s.kind)
+	}
+	return opts, nil
+}
+
+// enter makes a member and returns when its group is stable with it.
+func (c *Cluster) enter(group string, sort memberSort, topics ...string) (*member, error) {
+	if _, err := c.adminClient(); err != nil {
+		return nil, err
+	}
+	m := &member{}
+	opts, err := sort.options(group, &m.life)
+	if err != nil {
+		return nil, err
+	}
+	if sort.kind == "share" { // which otherwise begins at the end
+		if err := c.shareFromStart(group); err != nil {
+			return nil, err
+		}
+	}
+	if m.client, err = kgo.NewClient(append(append(c.Options(), kgo.ConsumeTopics(topics...)), opts...)...); err != nil {
+		return nil, err
+	}
+	if err := c.state(group, "Stable"); err != nil {
+		m.client.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+func (c *Cluster) shareFromStart(group string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	req := kmsg.NewPtrIncrementalAlterConfigsRequest()
+	res := kmsg.NewIncrementalAlterConfigsRequestResource()
+	res.ResourceType, res.ResourceName = kmsg.ConfigResourceTypeGroupConfig, group
+	conf := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
+	conf.Name, conf.Value = "share.auto.offset.reset", new("earliest")
+	res.Configs = append(res.Configs, conf)
+	req.Resources = append(req.Resources, res)
+	resp, err := req.RequestWith(ctx, c.client)
 	if err != nil {
 		return err
 	}
+	for _, r := range resp.Resources {
+		if err := kerr.ErrorForCode(r.ErrorCode); err != nil {
+			return fmt.Errorf("configure share group %s: %w", group, err)
+		}
+	}
+	return nil
+}
+
+// state waits until the group is in that state.
+func (c *Cluster) state(group, want string) error {
+	adm, err := c.adminClient()
+	if err != nil {
+		return err
+	}
+	return wait(group+" to be "+want, func(ctx context.Context) (bool, error) {
+		groups, err := adm.ListGroups(ctx)
+		return groups[group].State == want, err
+	})
+}
+
+// consume reads n records in the group, commits behind them and leaves.
+func (c *Cluster) consume(group string, sort memberSort, topic string, n int) error {
+	m, err := c.enter(group, sort, topic)
+	if err != nil {
+		return err
+	}
+	cl := m.client
 	defer cl.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -202,6 +262,13 @@ func (c *Cluster) consume(group, topic string, n int) error {
 			return fmt.Errorf("consume %s: %d of %d records: %w", topic, read, n, err)
 		}
 		read += f.NumRecords()
+		if sort.kind == "share" {
+			cl.MarkAcks(kgo.AckAccept)
+			if err := cl.FlushAcks(ctx); err != nil {
+				return fmt.Errorf("consume %s: acknowledge: %w", topic, err)
+			}
+			continue
+		}
 		if err := cl.CommitRecords(ctx, f.Records()...); err != nil {
 			return fmt.Errorf("consume %s: commit: %w", topic, err)
 		}

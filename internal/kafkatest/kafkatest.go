@@ -95,6 +95,7 @@ type Cluster struct {
 	tls      *tls.Config
 	client   *kgo.Client // the admin's, which also produces for the helpers
 	admin    *kadm.Client
+	members  map[string]*member // that a script made, by group
 }
 
 type options struct {

@@ -90,8 +90,12 @@ func (s *Scripts) Condition(cond string) (bool, error) {
 //	      key_b64, value_b64, partition, timestamp_ms, headers ([[name, value],
 //	      [name, {"b64": ...}]]); a missing or null key or value is null
 //	kafka commit GROUP TOPIC PARTITION OFFSET
-//	kafka consume GROUP TOPIC COUNT    read, commit and leave
-//	kafka join [-i INSTANCE] GROUP TOPIC...   a live member until the script ends; -i makes it static
+//	kafka consume [-as SORT] GROUP TOPIC COUNT      read, commit and leave
+//	kafka join [-as SORT] [-i INSTANCE] GROUP TOPIC...
+//	      a live member until the script ends; SORT is classic, consumer (KIP-848) or share; -i makes it static
+//	kafka leave GROUP                  its member closes; a static one is not missed for a while
+//	kafka crash GROUP                  its member dies without a word
+//	kafka state GROUP STATE            waits until the group is in that state
 //	kafka delete TOPIC...
 //	kafka config TOPIC KEY=VALUE...
 //	kafka acl allow|deny PRINCIPAL OPERATION topic|group|cluster|txn:NAME[*]
@@ -170,6 +174,9 @@ func verbs() map[string]func(*call) error {
 		"commit":   (*call).commit,
 		"consume":  (*call).consume,
 		"join":     (*call).join,
+		"leave":    (*call).leave,
+		"crash":    (*call).crash,
+		"state":    (*call).state,
 		"delete":   (*call).delete,
 		"config":   (*call).config,
 		"acl":      (*call).acl,
@@ -347,28 +354,78 @@ func (k *call) commit() error {
 }
 
 func (k *call) consume() error {
-	if len(k.args) != 3 {
-		return errUsage
-	}
-	n, err := strconv.Atoi(k.args[2])
+	var sort memberSort
+	args, err := k.flags(func(fs *flag.FlagSet) { fs.StringVar(&sort.kind, "as", "", "") })
 	if err != nil {
 		return err
 	}
-	return k.cluster.consume(k.args[0], k.args[1], n)
+	if len(args) != 3 {
+		return errUsage
+	}
+	n, err := strconv.Atoi(args[2])
+	if err != nil {
+		return err
+	}
+	return k.cluster.consume(args[0], sort, args[1], n)
 }
 
 func (k *call) join() error {
-	var instance string
-	args, err := k.flags(func(fs *flag.FlagSet) { fs.StringVar(&instance, "i", "", "") })
-	if err != nil || len(args) < 2 {
-		return errUsage
-	}
-	cl, err := k.cluster.join(args[0], instance, args[1:]...)
+	var sort memberSort
+	args, err := k.flags(func(fs *flag.FlagSet) {
+		fs.StringVar(&sort.kind, "as", "", "")
+		fs.StringVar(&sort.instance, "i", "", "")
+	})
 	if err != nil {
 		return err
 	}
-	k.ts.Defer(cl.Close)
+	if len(args) < 2 {
+		return errUsage
+	}
+	m, err := k.cluster.enter(args[0], sort, args[1:]...)
+	if err != nil {
+		return err
+	}
+	if k.cluster.members == nil {
+		k.cluster.members = map[string]*member{}
+	}
+	k.cluster.members[args[0]] = m
+	k.ts.Defer(m.client.Close)
 	return nil
+}
+
+// member is the one that join made in the group of the first argument.
+func (k *call) member() (*member, error) {
+	if len(k.args) != 1 {
+		return nil, errUsage
+	}
+	m := k.cluster.members[k.args[0]]
+	if m == nil {
+		return nil, fmt.Errorf("no member of %s was made by kafka join", k.args[0])
+	}
+	return m, nil
+}
+
+func (k *call) leave() error {
+	m, err := k.member()
+	if err == nil {
+		m.client.Close()
+	}
+	return err
+}
+
+func (k *call) crash() error {
+	m, err := k.member()
+	if err == nil {
+		m.life.Cut()
+	}
+	return err
+}
+
+func (k *call) state() error {
+	if len(k.args) != 2 {
+		return errUsage
+	}
+	return k.cluster.state(k.args[0], k.args[1])
 }
 
 func (k *call) listener() error {
