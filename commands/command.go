@@ -155,3 +155,21 @@ func atLeastOne(name string) cobra.PositionalArgs {
 
 // none wants no arguments.
 func none(c *cobra.Command, args []string) error { return exactly()(c, args) }
+
+// oneFlag wants at most one of the flags, or exactly one.
+func oneFlag(c *cobra.Command, required bool, names ...string) error {
+	var given []string
+	for _, n := range names {
+		if c.Flags().Changed(n) {
+			given = append(given, "--"+n)
+		}
+	}
+	hint := "see " + c.CommandPath() + " --help"
+	if len(given) > 1 {
+		return usage(hint, "%s exclude each other", strings.Join(given, " and "))
+	}
+	if required && len(given) == 0 {
+		return usage(hint, "one of --%s is needed", strings.Join(names, ", --"))
+	}
+	return nil
+}

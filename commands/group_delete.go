@@ -58,53 +58,27 @@ func runGroupDelete(ctx context.Context, d *Deps, o *groupDeleteOptions) error {
 	if err != nil {
 		return err
 	}
-	o.profile = conn.Profile
 	r := &lag.Reader{Client: conn.Client, Now: d.Now}
 	plan, err := r.PlanDelete(ctx, o.group, o.topics)
 	if err != nil {
 		return lagFailure("delete group", o.group, err)
 	}
 	rep := &deleteReport{DeletePlan: plan, DryRun: o.dryRun}
-	emit := func() error { return d.Out.Emit(o.format, "group_delete", rep, viewGroupDelete(rep)) }
-	if o.dryRun {
-		return emit()
-	}
-	if err := conn.Writable("delete group", o.group); err != nil {
-		return err
-	}
-	if o.format == term.TextFormat {
-		if err := emit(); err != nil {
-			return err
-		}
-	}
 	what := "delete group " + o.group
 	if len(plan.Topics) > 0 {
 		what = "delete offsets of group " + o.group + " on " + strings.Join(plan.Topics, ", ")
 	}
-	if err := d.confirm(ctx, &o.confirmation, what, o.group); err != nil {
-		if o.format != term.TextFormat {
-			if e := emit(); e != nil {
-				return e
-			}
-		}
-		return err
-	}
-	log, err := d.auditLog(ctx, conn)
-	if err != nil {
-		return err
-	}
-	err = r.Delete(ctx, plan)
-	if e := log.Record(ctx, "delete group", o.group, plan.Offsets, nil, err); e != nil && err == nil {
-		err = e
-	}
-	if err != nil {
-		return lagFailure("delete group", o.group, err)
-	}
-	rep.Deleted = true
-	if o.format != term.TextFormat {
-		return emit()
-	}
-	return d.Out.Print(func(p *term.Page) { p.Line("Done: %s.", what) })
+	return d.changeGroup(ctx, conn, &groupChange{
+		op: "delete group", group: o.group, question: what, severe: []string{o.group}, confirmation: o.confirmation,
+		format: o.format, kind: "group_delete", report: rep, view: viewGroupDelete(rep),
+		before: plan.Offsets,
+		do: func(ctx context.Context) error {
+			err := r.Delete(ctx, plan)
+			rep.Deleted = err == nil
+			return err
+		},
+		done: func(p *term.Page) { p.Line("Done: %s.", what) },
+	})
 }
 
 func viewGroupDelete(rep *deleteReport) term.View {

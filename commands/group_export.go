@@ -64,3 +64,15 @@ func runGroupExport(ctx context.Context, d *Deps, o *groupExportOptions) error {
 	_, err = d.Out.Out().Write(b.Bytes())
 	return err
 }
+
+func scopes(topics []string) ([]lag.Scope, error) {
+	var out []lag.Scope
+	for _, t := range topics {
+		s, err := lag.ParseScope(t)
+		if err != nil {
+			return nil, usage("", "--topic: %w", err)
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}

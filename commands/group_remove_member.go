@@ -58,61 +58,36 @@ func runGroupRemoveMember(ctx context.Context, d *Deps, o *groupRemoveOptions) e
 	if err != nil {
 		return err
 	}
-	o.profile = conn.Profile
 	r := &lag.Reader{Client: conn.Client, Now: d.Now}
 	plan, err := r.PlanRemove(ctx, o.group, o.members)
 	if err != nil {
 		return lagFailure("remove members of group", o.group, err)
 	}
 	rep := &removeReport{RemovePlan: plan, DryRun: o.dryRun}
-	emit := func() error { return d.Out.Emit(o.format, "group_remove_member", rep, viewGroupRemove(rep)) }
-	if o.dryRun {
-		return emit()
-	}
-	if err := conn.Writable("remove members of group", o.group); err != nil {
-		return err
-	}
-	if o.format == term.TextFormat {
-		if err := emit(); err != nil {
+	refusals := 0
+	err = d.changeGroup(ctx, conn, &groupChange{
+		op: "remove members", group: o.group, question: "remove " + plural(len(plan.Removed), "member") + " of group " + o.group, confirmation: o.confirmation,
+		format: o.format, kind: "group_remove_member", report: rep, view: viewGroupRemove(rep),
+		before: strings.Join(o.members, " "),
+		do: func(ctx context.Context) error {
+			var err error
+			refusals, err = r.Remove(ctx, plan)
+			rep.Removed = err == nil && refusals < len(plan.Removed)
 			return err
-		}
-	}
-	if err := d.confirm(ctx, &o.confirmation, "remove "+plural(len(plan.Removed), "member")+" of group "+o.group); err != nil {
-		if o.format != term.TextFormat {
-			if e := emit(); e != nil {
-				return e
-			}
-		}
-		return err
-	}
-	log, err := d.auditLog(ctx, conn)
-	if err != nil {
-		return err
-	}
-	refusals, err := r.Remove(ctx, plan)
-	if e := log.Record(ctx, "remove members", o.group, strings.Join(o.members, " "), nil, err); e != nil && err == nil {
-		err = e
-	}
-	if err != nil {
-		return lagFailure("remove members of group", o.group, err)
-	}
-	rep.Removed = refusals < len(plan.Removed)
-	if o.format != term.TextFormat {
-		err = emit()
-	} else {
-		err = d.Out.Print(func(p *term.Page) {
+		},
+		done: func(p *term.Page) {
 			for _, m := range plan.Removed {
 				if m.Error != nil {
 					p.Line("%s %s: %s", p.Mark("fail"), firstOf(m.InstanceID, m.MemberID), *m.Error)
 				}
 			}
 			p.Line("%s removed from group %s.", plural(len(plan.Removed)-refusals, "member"), o.group)
-		})
-	}
+		},
+	})
 	switch {
 	case err != nil:
 		return err
-	case refusals == len(plan.Removed):
+	case refusals > 0 && refusals == len(plan.Removed):
 		return failed(o.group, "", "remove members of group %s: the broker refused all of them", o.group)
 	case refusals > 0:
 		return errPartial

@@ -2,12 +2,6 @@ package commands
 
 import (
 	"context"
-	"errors"
-	"io"
-	"io/fs"
-	"os"
-	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -23,8 +17,6 @@ type groupResetOptions struct {
 	confirmation
 	format term.Format
 }
-
-func itoa(n int32) string { return strconv.Itoa(int(n)) }
 
 func newGroupReset(d *Deps) *cobra.Command {
 	o := &groupResetOptions{}
@@ -78,24 +70,6 @@ func newGroupReset(d *Deps) *cobra.Command {
 	return c
 }
 
-// oneFlag wants at most one of the flags, or exactly one.
-func oneFlag(c *cobra.Command, required bool, names ...string) error {
-	var given []string
-	for _, n := range names {
-		if c.Flags().Changed(n) {
-			given = append(given, "--"+n)
-		}
-	}
-	hint := "see " + c.CommandPath() + " --help"
-	if len(given) > 1 {
-		return usage(hint, "%s exclude each other", strings.Join(given, " and "))
-	}
-	if required && len(given) == 0 {
-		return usage(hint, "one of --%s is needed", strings.Join(names, ", --"))
-	}
-	return nil
-}
-
 func (o *groupResetOptions) request(d *Deps) (lag.ResetRequest, error) {
 	q := lag.ResetRequest{Group: o.group, Like: o.like}
 	var err error
@@ -124,33 +98,6 @@ func (o *groupResetOptions) request(d *Deps) (lag.ResetRequest, error) {
 	return q, nil
 }
 
-func scopes(topics []string) ([]lag.Scope, error) {
-	var out []lag.Scope
-	for _, t := range topics {
-		s, err := lag.ParseScope(t)
-		if err != nil {
-			return nil, usage("", "--topic: %w", err)
-		}
-		out = append(out, s)
-	}
-	return out, nil
-}
-
-// openInput opens a file that the user names; "-" is standard input.
-func (d *Deps) openInput(path string) (io.ReadCloser, error) {
-	if path == "-" {
-		return io.NopCloser(d.Out.In()), nil
-	}
-	f, err := os.Open(path) // #nosec G304 -- the user names the file
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, usage("", "read %s: there is no such file", path)
-	}
-	if err != nil {
-		return nil, failed(path, "", "read file: %w", err)
-	}
-	return f, nil
-}
-
 // resetReport is a plan and what became of it.
 type resetReport struct {
 	*lag.ResetPlan
@@ -167,137 +114,30 @@ func runGroupReset(ctx context.Context, d *Deps, o *groupResetOptions) error {
 	if err != nil {
 		return err
 	}
-	o.profile = conn.Profile
 	r := &lag.Reader{Client: conn.Client, Now: d.Now}
 	plan, err := r.PlanReset(ctx, q)
 	if err != nil {
 		return lagFailure("reset group", o.group, err)
 	}
 	rep := &resetReport{ResetPlan: plan, DryRun: o.dryRun}
-	if o.dryRun || !plan.Changes() {
-		return d.emitReset(o, rep)
+	if !plan.Changes() {
+		return d.Out.Emit(o.format, "group_reset", rep, viewGroupReset(rep))
 	}
-	if err := conn.Writable("reset group", o.group); err != nil {
-		return err
-	}
-	// The question comes after the plan; as JSON there is one document only, at the end.
-	if o.format == term.TextFormat {
-		if err := d.emitReset(o, rep); err != nil {
+	refusals := 0
+	err = d.changeGroup(ctx, conn, &groupChange{
+		op: "reset group", group: o.group, question: "reset group " + o.group, severe: []string{o.group}, confirmation: o.confirmation,
+		format: o.format, kind: "group_reset", report: rep, view: viewGroupReset(rep),
+		before: plan.Before(), after: func() any { return plan.After() },
+		do: func(ctx context.Context) error {
+			var err error
+			refusals, err = r.Reset(ctx, plan)
+			rep.Applied = err == nil
 			return err
-		}
-	}
-	if err := d.confirm(ctx, &o.confirmation, "reset group "+o.group, o.group); err != nil {
-		if o.format != term.TextFormat {
-			if e := d.emitReset(o, rep); e != nil {
-				return e
-			}
-		}
-		return err
-	}
-	log, err := d.auditLog(ctx, conn)
-	if err != nil {
-		return err
-	}
-	refusals, err := r.Reset(ctx, plan)
-	if e := log.Record(ctx, "reset group", o.group, offsetsBefore(plan), offsetsAfter(plan), err); e != nil && err == nil {
-		err = e
-	}
-	if err != nil {
-		return lagFailure("reset group", o.group, err)
-	}
-	rep.Applied = true
-	if o.format != term.TextFormat {
-		if err := d.emitReset(o, rep); err != nil {
-			return err
-		}
-	} else if err := d.Out.Print(func(p *term.Page) {
-		for i := range plan.Moves {
-			if m := &plan.Moves[i]; m.Error != nil {
-				p.Line("%s %s/%d: %s", p.Mark("fail"), m.Topic, m.Partition.Partition, *m.Error)
-			}
-		}
-		p.Line("Group %s was moved on %s.", o.group, plural(moved(plan)-refusals, "partition"))
-	}); err != nil {
-		return err
-	}
-	if refusals > 0 {
+		},
+		done: func(p *term.Page) { viewResetDone(p, plan, refusals) },
+	})
+	if err == nil && refusals > 0 {
 		return errPartial
 	}
-	return nil
-}
-
-func moved(p *lag.ResetPlan) int {
-	n := 0
-	for _, m := range p.Moves {
-		if m.From == nil || *m.From != m.To {
-			n++
-		}
-	}
-	return n
-}
-
-func offsetsBefore(p *lag.ResetPlan) []lag.Offset {
-	out := []lag.Offset{}
-	for _, m := range p.Moves {
-		if m.From != nil {
-			out = append(out, lag.Offset{Partition: m.Partition, Offset: *m.From})
-		}
-	}
-	return out
-}
-
-func offsetsAfter(p *lag.ResetPlan) []lag.Offset {
-	out := []lag.Offset{}
-	for _, m := range p.Moves {
-		if m.Error == nil {
-			out = append(out, lag.Offset{Partition: m.Partition, Offset: m.To})
-		}
-	}
-	return out
-}
-
-func (d *Deps) emitReset(o *groupResetOptions, rep *resetReport) error {
-	return d.Out.Emit(o.format, "group_reset", rep, viewReset(rep))
-}
-
-func viewReset(rep *resetReport) term.View {
-	table := func() *term.Table {
-		t := term.NewTable("TOPIC*", ">PARTITION", ">CURRENT-OFFSET", ">NEW-OFFSET", ">LOG-START-OFFSET", ">LOG-END-OFFSET", ">READ-AGAIN", ">PASSED-OVER", "NOTE")
-		for _, m := range rep.Moves {
-			note := m.Note
-			if m.Error != nil {
-				note = *m.Error
-			} else if m.From != nil && *m.From == m.To {
-				note = joinKnown("no change", note)
-			}
-			t.Row(m.Topic, int(m.Partition.Partition), m.From, m.To, m.Start, m.End, m.Replayed, m.Passed, note)
-		}
-		return t
-	}
-	return term.View{Table: table, Text: func(p *term.Page) {
-		state := "state unknown"
-		if rep.State != nil {
-			state = *rep.State
-		}
-		p.Line("%s  %s group, %s", term.In(term.Bold, rep.Group), string(rep.Kind), state)
-		p.Line("")
-		p.Table(table())
-		for _, s := range rep.Skipped {
-			p.Line("%s %s/%d: %s", p.Mark("skip"), s.Topic, s.Partition.Partition, s.Reason)
-		}
-		var again, passed int64
-		for _, m := range rep.Moves {
-			again, passed = again+m.Replayed, passed+m.Passed
-		}
-		p.Line("")
-		dry := ""
-		if rep.DryRun {
-			dry = " (dry run)"
-		}
-		if !rep.Changes() {
-			p.Line("Nothing to change%s.", dry)
-			return
-		}
-		p.Line("%s to move: %s records will be read again, %s passed over%s.", plural(moved(rep.ResetPlan), "partition"), p.Int(again), p.Int(passed), dry)
-	}}
+	return err
 }

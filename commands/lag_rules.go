@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/lag"
 )
 
@@ -60,40 +59,4 @@ func runLagRules(ctx context.Context, d *Deps, o *lagRulesOptions) error {
 	}
 	_, err = d.Out.Out().Write(b.Bytes())
 	return err
-}
-
-// promises are the objectives of the catalog: those of operations for their groups, those
-// of channels for everybody else.
-func promises(cat *catalog.Catalog) []lag.Promise {
-	seen := map[[2]string]bool{}
-	var out []lag.Promise
-	add := func(group, topic, owner string, slo catalog.SLO) {
-		key := [2]string{group, topic}
-		if topic == "" || seen[key] || !slo.LagAge.Known() && !slo.LagRecords.Known() {
-			return
-		}
-		seen[key] = true
-		p := lag.Promise{Group: group, Topic: topic, Owner: owner}
-		if slo.LagAge.Known() {
-			p.Age = &slo.LagAge.V
-		}
-		if slo.LagRecords.Known() {
-			p.Records = &slo.LagRecords.V
-		}
-		out = append(out, p)
-	}
-	for op := range cat.Operations() {
-		if op.Channel == nil || op.Direction != catalog.Receive {
-			continue
-		}
-		for _, g := range op.Group.V.Names {
-			slo := op.SLO
-			slo.LagAge, slo.LagRecords = slo.LagAge.Or(op.Channel.SLO.LagAge), slo.LagRecords.Or(op.Channel.SLO.LagRecords)
-			add(g, op.Channel.Topic, op.Owner.Or(op.App.Owner).V.Team, slo)
-		}
-	}
-	for ch := range cat.Channels() {
-		add("", ch.Topic, cat.Owner(ch.Topic).V.Team, ch.SLO)
-	}
-	return out
 }

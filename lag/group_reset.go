@@ -75,6 +75,9 @@ type Move struct {
 	Error    *string `json:"error"` // set when it was tried and refused
 }
 
+// Changes reports whether the partition is moved at all.
+func (m Move) Changes() bool { return m.From == nil || *m.From != m.To }
+
 // Skip is a partition without a move.
 type Skip struct {
 	Partition
@@ -83,7 +86,40 @@ type Skip struct {
 
 // Changes reports whether the plan moves anything.
 func (p *ResetPlan) Changes() bool {
-	return slices.ContainsFunc(p.Moves, func(m Move) bool { return m.From == nil || *m.From != m.To })
+	return slices.ContainsFunc(p.Moves, Move.Changes)
+}
+
+// Moved counts the partitions that a plan moves.
+func (p *ResetPlan) Moved() int {
+	n := 0
+	for _, m := range p.Moves {
+		if m.Changes() {
+			n++
+		}
+	}
+	return n
+}
+
+// Before are the offsets that were committed.
+func (p *ResetPlan) Before() []Offset {
+	out := []Offset{}
+	for _, m := range p.Moves {
+		if m.From != nil {
+			out = append(out, Offset{m.Partition, *m.From})
+		}
+	}
+	return out
+}
+
+// After are the offsets of a plan that was carried out, without what was refused.
+func (p *ResetPlan) After() []Offset {
+	out := []Offset{}
+	for _, m := range p.Moves {
+		if m.Error == nil {
+			out = append(out, Offset{m.Partition, m.To})
+		}
+	}
+	return out
 }
 
 // one reads a single group that must exist.
@@ -361,7 +397,7 @@ func (r *Reader) Reset(ctx context.Context, plan *ResetPlan) (failed int, err er
 	}
 	var os kadm.Offsets
 	for _, m := range plan.Moves {
-		if m.From == nil || *m.From != m.To {
+		if m.Changes() {
 			os.AddOffset(m.Topic, m.Partition.Partition, m.To, -1)
 		}
 	}

@@ -1,0 +1,152 @@
+package commands
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/weirhq/weir/catalog"
+	"github.com/weirhq/weir/lag"
+)
+
+// lagCatalog loads the catalog when there is one. Lag is asked for at night, when a
+// mistake in a document must not stand in the way; only --slo cannot do without.
+func (d *Deps) lagCatalog(ctx context.Context, o *lagOptions) (*catalog.Catalog, error) {
+	cfg, err := d.Config()
+	if err != nil {
+		return nil, err
+	}
+	o.catalog.paths = slices.Clone(o.catalog.paths)
+	if !o.slo && len(o.catalog.paths) == 0 && cfg.Root == "" {
+		return nil, nil //nolint:nilnil // no catalog is no error
+	}
+	cat, err := d.Catalog(ctx, &o.catalog, false)
+	if err != nil && !o.slo && len(o.catalog.paths) == 0 {
+		d.Log.Warn("owners and objectives are unknown: " + err.Error())
+		return nil, nil //nolint:nilnil // as above
+	}
+	return cat, err
+}
+
+func bindCatalog(o *lag.Options, cat *catalog.Catalog) {
+	o.Objective = func(group, topic string) lag.Objective { return objectiveOf(cat, group, topic) }
+	o.Owner = func(group string) string {
+		for _, op := range cat.GroupConsumers(group) {
+			switch {
+			case op.Owner.Known():
+				return op.Owner.V.Team
+			case op.App.Owner.Known():
+				return op.App.Owner.V.Team
+			}
+		}
+		return ""
+	}
+	o.TopicOwner = func(topic string) string { return cat.Owner(topic).V.Team }
+}
+
+// objectiveOf is the promise of one group on one topic: that of its operation, else the
+// one that the channel makes for every consumer.
+func objectiveOf(cat *catalog.Catalog, group, topic string) lag.Objective {
+	var slo catalog.SLO
+	for _, op := range cat.GroupConsumers(group) {
+		if op.Channel == nil || op.Channel.Topic != topic {
+			continue
+		}
+		slo.LagAge, slo.LagRecords = slo.LagAge.Or(op.SLO.LagAge), slo.LagRecords.Or(op.SLO.LagRecords)
+	}
+	for _, ch := range cat.TopicChannels(topic) {
+		slo.LagAge, slo.LagRecords = slo.LagAge.Or(ch.SLO.LagAge), slo.LagRecords.Or(ch.SLO.LagRecords)
+	}
+	var out lag.Objective
+	if slo.LagAge.Known() {
+		out.Age = &slo.LagAge.V
+	}
+	if slo.LagRecords.Known() {
+		out.Records = &slo.LagRecords.V
+	}
+	return out
+}
+
+// objectiveAges become rungs of the ladder, so that an objective is decided and not
+// bracketed. Each costs a request a broker, so there is an end to it.
+func objectiveAges(cat *catalog.Catalog) []time.Duration {
+	if cat == nil {
+		return nil
+	}
+	const most = 20
+	seen := map[time.Duration]bool{}
+	add := func(s catalog.SLO) {
+		if s.LagAge.Known() && s.LagAge.V > 0 {
+			seen[s.LagAge.V] = true
+		}
+	}
+	for ch := range cat.Channels() {
+		add(ch.SLO)
+	}
+	for op := range cat.Operations() {
+		add(op.SLO)
+	}
+	ages := make([]time.Duration, 0, len(seen))
+	for age := range seen {
+		ages = append(ages, age)
+	}
+	slices.Sort(ages)
+	return ages[:min(len(ages), most)]
+}
+
+// promises are the objectives of the catalog: those of operations for their groups, those
+// of channels for everybody else.
+func promises(cat *catalog.Catalog) []lag.Promise {
+	seen := map[[2]string]bool{}
+	var out []lag.Promise
+	add := func(group, topic, owner string, slo catalog.SLO) {
+		key := [2]string{group, topic}
+		if topic == "" || seen[key] || !slo.LagAge.Known() && !slo.LagRecords.Known() {
+			return
+		}
+		seen[key] = true
+		p := lag.Promise{Group: group, Topic: topic, Owner: owner}
+		if slo.LagAge.Known() {
+			p.Age = &slo.LagAge.V
+		}
+		if slo.LagRecords.Known() {
+			p.Records = &slo.LagRecords.V
+		}
+		out = append(out, p)
+	}
+	for op := range cat.Operations() {
+		if op.Channel == nil || op.Direction != catalog.Receive {
+			continue
+		}
+		for _, g := range op.Group.V.Names {
+			slo := op.SLO
+			slo.LagAge, slo.LagRecords = slo.LagAge.Or(op.Channel.SLO.LagAge), slo.LagRecords.Or(op.Channel.SLO.LagRecords)
+			add(g, op.Channel.Topic, op.Owner.Or(op.App.Owner).V.Team, slo)
+		}
+	}
+	for ch := range cat.Channels() {
+		add("", ch.Topic, cat.Owner(ch.Topic).V.Team, ch.SLO)
+	}
+	return out
+}
+
+// deadLetterTopics are those that the catalog declares, each with its consumers.
+func deadLetterTopics(cat *catalog.Catalog) []lag.DeadLetterTopic {
+	seen := map[lag.DeadLetterTopic]bool{}
+	var out []lag.DeadLetterTopic
+	for et, op := range cat.DeadLetters() {
+		owner := cat.Owner(et.Topic).V.Team
+		groups := op.Group.V.Names
+		if len(groups) == 0 {
+			groups = []string{""}
+		}
+		for _, g := range groups {
+			t := lag.DeadLetterTopic{Topic: et.Topic, Group: g, Owner: owner}
+			if et.Topic != "" && !seen[t] {
+				seen[t] = true
+				out = append(out, t)
+			}
+		}
+	}
+	return out
+}
