@@ -3,8 +3,11 @@ package commands
 import (
 	"bytes"
 	"context"
+	"errors"
 	"slices"
+	"time"
 
+	"github.com/weirhq/weir/dlt"
 	"github.com/weirhq/weir/lag"
 )
 
@@ -63,9 +66,15 @@ func (k *collector) depths(ctx context.Context, e *lag.Exposition) (failures int
 		names[i] = t.Topic
 	}
 	slices.Sort(names)
-	depths, err := k.run.reader.Depths(ctx, slices.Compact(names))
+	names = slices.Compact(names)
+	depths, err := k.run.reader.Depths(ctx, names)
 	if err != nil {
 		return 0, lagFailure("read dead-letter topics", "", err)
+	}
+	pending, err := k.pending(ctx, names)
+	if err != nil {
+		k.run.d.Log.Warn("unresolved dead letters are not known: " + err.Error())
+		failures++
 	}
 	for _, t := range k.dlts {
 		d, ok := depths[t.Topic]
@@ -76,9 +85,29 @@ func (k *collector) depths(ctx context.Context, e *lag.Exposition) (failures int
 			failures++
 		}
 		d.Group = t.Group
+		if n, ok := pending[t.Topic]; ok {
+			d.Pending = &n
+		}
 		e.Depths = append(e.Depths, d)
 	}
 	return failures, nil
+}
+
+// pending asks the replay journal what became of dead letters. Without a journal that is
+// simply not known, which is no failure.
+func (k *collector) pending(ctx context.Context, topics []string) (map[string]int64, error) {
+	const enough = 10 * time.Second // a journal held by an open transaction is for the next collection
+	ctx, cancel := context.WithTimeout(ctx, enough)
+	defer cancel()
+	conn, err := k.run.d.dltConn(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	n, err := conn.Pending(ctx, topics...)
+	if errors.Is(err, dlt.ErrNoJournal) {
+		return nil, nil
+	}
+	return n, err
 }
 
 func render(e *lag.Exposition) ([]byte, error) {
