@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// crowd is a cluster of three nodes with 10 topics of 18 partitions, and groups that have
-// each committed one topic.
+// crowd is a cluster of three nodes with 10 topics of 18 partitions, quiet for an hour, and
+// groups that have each committed one topic and lag.
 func crowd(tb testing.TB, groups int, opts ...kfake.Opt) *fixture {
 	tb.Helper()
 	f := start(tb, opts...)
@@ -23,10 +23,11 @@ func crowd(tb testing.TB, groups int, opts ...kfake.Opt) *fixture {
 		f.topic(fmt.Sprintf("topic-%d", i), parts)
 	}
 	var rs []*kgo.Record
+	hourAgo := time.Now().Add(-time.Hour)
 	for i := range topics {
 		for p := range int32(parts) {
 			for range 3 {
-				rs = append(rs, &kgo.Record{Topic: fmt.Sprintf("topic-%d", i), Partition: p, Value: []byte("v")})
+				rs = append(rs, &kgo.Record{Topic: fmt.Sprintf("topic-%d", i), Partition: p, Value: []byte("v"), Timestamp: hourAgo})
 			}
 		}
 	}
@@ -65,7 +66,7 @@ func TestRequestsOfAThousandGroups(t *testing.T) {
 		most int
 	}{
 		{"lag, stable lag and status", Query{Settings: true}, maxRequests},
-		{"with the age ladder", Query{Settings: true, Ladder: DefaultLadder(), Prove: true}, maxRequests + ladderCost},
+		{"with the age ladder, and proof that records wait", Query{Settings: true, Ladder: DefaultLadder(), Prove: true}, maxRequests + ladderCost},
 	} {
 		// A cold client, as a command line is.
 		n := &counter{}
@@ -78,6 +79,9 @@ func TestRequestsOfAThousandGroups(t *testing.T) {
 		rep := Compute(s, Options{})
 		if len(rep.Groups) != 1000 || rep.Total.Partitions != 18000 || *rep.Total.Lag != 27000 || rep.Total.AtLeast {
 			t.Errorf("%s: %d groups, %+v", c.name, len(rep.Groups), rep.Total)
+		}
+		if c.q.Prove && n.n["Fetch"] == 0 {
+			t.Errorf("%s: nothing was fetched, so nothing was proved", c.name)
 		}
 		if got := n.total("Metadata", "ApiVersions", "GetTelemetrySubscriptions"); got > c.most {
 			t.Errorf("%s: %d requests, want at most %d: %s", c.name, got, c.most, n)

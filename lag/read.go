@@ -220,9 +220,9 @@ func (r *reading) chunk(ctx context.Context, q Query, groups []Group) (*Snapshot
 	s.Coverage = r.coverage()
 	switch {
 	case q.Exact:
-		r.Probe(ctx, s, Unread(s))
+		r.probe(ctx, s, unread(s), true)
 	case q.Prove:
-		r.Probe(ctx, s, still(s, q.History))
+		r.probe(ctx, s, still(s, q.History), false)
 	}
 	return s, nil
 }

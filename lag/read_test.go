@@ -289,3 +289,79 @@ func TestHalfTheBrokersFail(t *testing.T) {
 		t.Errorf("gate %+v", r.Gate)
 	}
 }
+
+// TestWhatSeemsToWaitIsLookedAt: three groups stand at different places before the end of a
+// log that ends with a commit marker. Only what a fetch saw is called empty, and whoever is
+// behind a record is not looked at again.
+func TestWhatSeemsToWaitIsLookedAt(t *testing.T) {
+	f := start(t)
+	f.topic("orders", 1)
+	f.topic("other", 1)
+	hourAgo := time.Now().Add(-time.Hour)
+	tx := f.client(kgo.TransactionalID("tx"), kgo.DefaultProduceTopic("orders"))
+	if err := tx.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		if err := tx.ProduceSync(context.Background(), &kgo.Record{Timestamp: hourAgo}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := tx.EndTransaction(context.Background(), kgo.TryCommit); err != nil {
+		t.Fatal(err)
+	}
+	f.produce("other", 0, 5, func(int) time.Time { return hourAgo })
+	f.commit("done", "orders", 0, 5) // the marker only
+	f.commit("last", "orders", 0, 4)
+	f.commit("far", "orders", 0, 1)
+	f.commit("far", "other", 0, 5)
+	f.n.reset()
+	// The marker is of now, and only what is quiet for a while is looked at.
+	later := &Reader{Client: f.cl, Now: func() time.Time { return time.Now().Add(2 * time.Minute) }}
+	for _, all := range []bool{false, true} {
+		s, err := later.Read(context.Background(), Query{Ladder: DefaultLadder(), Prove: !all, Exact: all})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := Compute(s, Options{By: ByPartition})
+		for group, want := range map[string]struct {
+			effective int64
+			seen      bool
+		}{"done": {0, true}, "last": {2, true}, "far": {5, all}} {
+			p := find(t, r, group, "orders", 0)
+			head, seen := s.Logs[Partition{"orders", 0}].Head[*p.Committed]
+			if *p.Effective != want.effective || seen != want.seen || head.Err != nil {
+				t.Errorf("all %v, %s: effective %d, looked at %v %v", all, group, *p.Effective, seen, head.Err)
+			}
+			if all && group != "done" && (!p.Age.Exact || p.Age.MinMS < time.Hour.Milliseconds()) {
+				t.Errorf("%s: %+v", group, p.Age)
+			}
+		}
+	}
+	if got := f.n.n["Fetch"]; got != 2+3 { // each offset is a request of its own on one partition
+		t.Errorf("%d fetches: %s", got, f.n)
+	}
+}
+
+// TestAFetchHasRoomForOneOnly: searches that found no room in an answer go on in the next.
+func TestAFetchHasRoomForOneOnly(t *testing.T) {
+	f := start(t, kfake.NumBrokers(1))
+	const parts = 5
+	f.topic("orders", parts)
+	big := make([]byte, 900<<10)
+	at := time.Now().Add(-2 * time.Hour).Truncate(time.Millisecond)
+	for p := range int32(parts) {
+		for range 6 {
+			if err := f.cl.ProduceSync(context.Background(), &kgo.Record{Topic: "orders", Partition: p, Value: big, Timestamp: at}).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f.commit("billing", "orders", p, int64(p))
+	}
+	r := Compute(f.read(Query{Exact: true}), Options{By: ByPartition})
+	for p := range int32(parts) {
+		if row := find(t, r, "billing", "orders", p); row.Age == nil || !row.Age.Exact {
+			t.Errorf("partition %d: %+v", p, row.Age)
+		}
+	}
+}
