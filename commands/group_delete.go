@@ -41,8 +41,8 @@ func newGroupDelete(d *Deps) *cobra.Command {
 	}
 	flagFormat(c, &o.format, term.TextFormat, term.JSON, term.YAML, term.TSV)
 	fs := c.Flags()
-	fs.StringSliceVar(&o.topics, "topic", nil, "only the offsets on these topics")
-	fs.StringSliceVar(&o.names, "confirm", nil, "the group's name, instead of typing it")
+	words(fs, &o.topics, "topic", "only the offsets on these topics")
+	lines(fs, &o.names, "confirm", "the group's name, instead of typing it")
 	fs.BoolVar(&o.dryRun, "dry-run", false, "show the plan and stop")
 	return c
 }

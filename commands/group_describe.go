@@ -39,7 +39,7 @@ func newGroupDescribe(d *Deps) *cobra.Command {
 		},
 	}
 	flagFormat(c, &o.format, term.TextFormat, term.Wide, term.JSON, term.YAML, term.TSV)
-	c.Flags().StringSliceVar(&o.topics, "topic", nil, "only these topics")
+	words(c.Flags(), &o.topics, "topic", "only these topics")
 	return c
 }
 

@@ -37,7 +37,7 @@ func newGroupExport(d *Deps) *cobra.Command {
 		},
 	}
 	flagFormat(c, &o.format, term.TextFormat, term.JSON, term.YAML)
-	c.Flags().StringArrayVar(&o.topics, "topic", nil, "a topic, or some of its partitions: TOPIC:0,2,5-7; repeatable")
+	lines(c.Flags(), &o.topics, "topic", "a topic, or some of its partitions: TOPIC:0,2,5-7; repeatable")
 	return c
 }
 

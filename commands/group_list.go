@@ -42,8 +42,8 @@ func newGroupList(d *Deps) *cobra.Command {
 	}
 	flagFormat(c, &o.format, term.TextFormat, term.Wide, term.JSON, term.YAML, term.TSV, term.Name)
 	c.Flags().BoolVar(&o.regex, "regex", false, "names are patterns that match whole names")
-	c.Flags().StringSliceVar(&o.states, "state", nil, "only groups in these states, such as Stable or Empty")
-	c.Flags().StringSliceVar(&o.types, "type", nil, "only groups of these types: classic, consumer, share, streams")
+	words(c.Flags(), &o.states, "state", "only groups in these states, such as Stable or Empty")
+	words(c.Flags(), &o.types, "type", "only groups of these types: classic, consumer, share, streams")
 	return c
 }
 

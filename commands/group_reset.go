@@ -61,11 +61,11 @@ func newGroupReset(d *Deps) *cobra.Command {
 	}
 	flagFormat(c, &o.format, term.TextFormat, term.JSON, term.YAML, term.TSV)
 	fs := c.Flags()
-	fs.StringArrayVar(&o.topics, "topic", nil, "a topic, or some of its partitions: TOPIC:0,2,5-7; repeatable")
+	lines(fs, &o.topics, "topic", "a topic, or some of its partitions: TOPIC:0,2,5-7; repeatable")
 	fs.StringVar(&o.to, "to", "", "where to: start, end, N, +N, -N, @TIME or @-1h")
 	fs.StringVar(&o.like, "to-group", "", "take over the offsets of another group")
 	fs.StringVar(&o.file, "from-file", "", "take offsets from a CSV file as weir group export and the Apache tool write it; - is stdin")
-	fs.StringSliceVar(&o.names, "confirm", nil, "the group's name, instead of typing it")
+	lines(fs, &o.names, "confirm", "the group's name, instead of typing it")
 	fs.BoolVar(&o.dryRun, "dry-run", false, "show the plan and stop")
 	return c
 }
