@@ -104,6 +104,20 @@ type Stream struct {
 	Consumers []*Operation
 }
 
+// OtherProtocol finds the channel of another protocol that has the name or the address.
+// It is nil when none has, and when the name is also that of a topic or a family's.
+func (c *Catalog) OtherProtocol(name string) *Channel {
+	if len(c.TopicChannels(name)) > 0 || len(c.DeadLetterOf(name)) > 0 {
+		return nil
+	}
+	for ch := range c.Channels() {
+		if ch.OtherProtocol() != "" && (ch.Name() == name || ch.Address == name) {
+			return ch
+		}
+	}
+	return nil
+}
+
 // Definition is the channel that is written inline, nil when none is.
 func (s *Stream) Definition() *Channel {
 	for _, ch := range s.Channels {

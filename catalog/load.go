@@ -398,6 +398,9 @@ func (l *loader) assemble() (*Catalog, error) {
 			}
 			if ch.defn != nil {
 				ch.Owner = ch.Owner.Or(ch.defn.Owner)
+				if ch.Protocol == "" && !ch.defn.Kafka() { // a reader that names no servers
+					ch.Protocol, ch.Topic = ch.defn.Protocol, ""
+				}
 			}
 		}
 	}

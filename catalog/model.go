@@ -195,6 +195,34 @@ type Channel struct {
 // Kafka reports whether the channel is, or may be, one of Kafka.
 func (c *Channel) Kafka() bool { return c.Protocol == "kafka" || c.Protocol == "" }
 
+// OtherProtocol is what the channel is spoken in when it is no topic of Kafka, and
+// empty when it is one or may be one. Where nothing tells the protocol and the address
+// is no name that Kafka takes, it is unknown.
+func (c *Channel) OtherProtocol() string {
+	switch {
+	case !c.Kafka():
+		return c.Protocol
+	case c.Topic == "" && c.Family == nil && c.Address != "":
+		return "unknown"
+	}
+	return ""
+}
+
+// NotLive is why commands that talk to a cluster have nothing to say about the channel,
+// in the words that all of them use. It is empty for a topic.
+func (c *Channel) NotLive() string {
+	other := c.OtherProtocol()
+	switch {
+	case other != "":
+		return "n/a (protocol " + other + ")"
+	case c.Family != nil:
+		return "n/a (a family of topics)"
+	case c.Topic == "":
+		return "n/a (no address)"
+	}
+	return ""
+}
+
 // Name is what the channel is called in lists: its topic, else its address, else
 // its key.
 func (c *Channel) Name() string {

@@ -65,7 +65,7 @@ func runOn(ctx context.Context, screen *term.Screen, args, environ []string, bui
 	defer p.close()
 
 	c, err := root.ExecuteContextC(ctx)
-	return p.finish(ctx, c, args, err)
+	return p.finish(ctx, c, args, d.OtherProtocol(ctx, err))
 }
 
 // program is the state of one run.

@@ -110,14 +110,12 @@ func channelOf(cat *catalog.Catalog, s *catalog.Stream) channelReport {
 		Consumers: []operationReport{}, ClaimedBy: []string{}, Messages: []messageReport{}, References: []finding.Position{},
 		Blocked: []finding.Finding{},
 	}
-	switch {
-	case !ch.Kafka():
-		r.Live = "n/a (protocol " + s.Protocol + ")"
-	case s.Family:
-		r.Live, r.Family = "n/a (a family of topics)", ch.Family.Regex
-	case ch.Topic == "":
-		r.Live = "n/a (no address)"
-	default:
+	if s.Family && ch.Kafka() {
+		r.Family = ch.Family.Regex
+	}
+	if why := ch.NotLive(); why != "" {
+		r.Live = why
+	} else {
 		r.Owner = valueOf(cat.Owner(ch.Topic))
 		r.Blocked = append(r.Blocked, cat.Blocked(ch.Topic)...)
 	}

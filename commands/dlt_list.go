@@ -4,9 +4,13 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kerr"
 
+	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/dlt"
 	"github.com/weirhq/weir/internal/term"
 )
@@ -51,26 +55,35 @@ func newDLTList(d *Deps) *cobra.Command {
 	return c
 }
 
-// declaredDLTs are the dead letter topics of the catalog, with their owners. Without a catalog there are none.
-func (d *Deps) declaredDLTs(ctx context.Context, f *catalogFlags) (map[string]string, error) {
+// dltCatalog is the catalog that says which topics hold dead letters; nil without one.
+func (d *Deps) dltCatalog(ctx context.Context, f *catalogFlags) (*catalog.Catalog, error) {
 	cfg, err := d.Config()
 	if err != nil {
 		return nil, err
 	}
 	if len(f.paths) == 0 && len(cfg.Project.Catalog.Paths) == 0 {
-		return nil, nil
+		return nil, nil //nolint:nilnil // no catalog is no error
 	}
 	cat, err := d.Catalog(ctx, f, false)
 	if cat == nil {
 		return nil, err
 	}
+	return cat, nil
+}
+
+// declaredDLTs are the dead letter topics of the catalog, with their owners. Those of consumers of other protocols are no
+// topics.
+func declaredDLTs(cat *catalog.Catalog) map[string]string {
 	out := map[string]string{}
+	if cat == nil {
+		return out
+	}
 	for op := range cat.Operations() {
-		if t := op.DLT(); t != nil && t.Topic != "" {
+		if t := op.DLT(); t != nil && t.Topic != "" && (op.Channel == nil || op.Channel.Kafka()) {
 			out[t.Topic] = fmt.Sprint(cmp.Or(t.Owner.V, op.Owner.V))
 		}
 	}
-	return out, nil
+	return out
 }
 
 func runDLTList(ctx context.Context, d *Deps, o *dltListOptions) error {
@@ -78,7 +91,7 @@ func runDLTList(ctx context.Context, d *Deps, o *dltListOptions) error {
 	if err != nil {
 		return err
 	}
-	declared, err := d.declaredDLTs(ctx, &o.catalog)
+	cat, err := d.dltCatalog(ctx, &o.catalog)
 	if err != nil {
 		return err
 	}
@@ -87,10 +100,19 @@ func runDLTList(ctx context.Context, d *Deps, o *dltListOptions) error {
 	if err != nil {
 		return err
 	}
-	list, err := conn.List(ctx, dec, dlt.ListOptions{Declared: declared, Only: o.topics, NoCount: o.noCount})
+	list, err := conn.List(ctx, dec, dlt.ListOptions{Declared: declaredDLTs(cat), Only: o.topics, NoCount: o.noCount})
 	progress.Done()
 	if err != nil {
 		return dltFailure("list dead letters", "", err)
+	}
+	for i := range list.Topics {
+		t := &list.Topics[i]
+		if cat == nil || t.Error == nil || !slices.ContainsFunc(noSuchTopic, func(e *kerr.Error) bool { return strings.HasPrefix(*t.Error, e.Message) }) {
+			continue
+		}
+		if ch := cat.OtherProtocol(t.Topic); ch != nil {
+			t.Error = new(ch.NotLive())
+		}
 	}
 	for _, n := range list.Notes {
 		d.Log.Warn(n)

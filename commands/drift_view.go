@@ -40,6 +40,7 @@ func viewDrift(pg *term.Page, r *plan.DriftReport) {
 			pg.Line("    %s", x)
 		}
 	})
+	viewOtherChannels(pg, r.Others)
 	pg.Line("")
 	switch {
 	case r.Clean():

@@ -6,8 +6,23 @@ import (
 	"time"
 
 	"github.com/weirhq/weir/catalog"
+	"github.com/weirhq/weir/cluster"
 	"github.com/weirhq/weir/lag"
 )
+
+// otherTopics fails where a topic that was named is no topic of the cluster but a channel
+// of another protocol: lag that cannot be is not no lag.
+func otherTopics(ctx context.Context, conn *cluster.Conn, cat *catalog.Catalog, o *lagOptions) error {
+	if cat == nil || o.regex {
+		return nil
+	}
+	named := slices.DeleteFunc(slices.Clone(o.topics), func(t string) bool { return cat.OtherProtocol(t) == nil })
+	if len(named) == 0 {
+		return nil
+	}
+	_, err := selectTopics(ctx, conn, "read lag", named, false)
+	return orOtherProtocol(cat, err)
+}
 
 // lagCatalog loads the catalog when there is one. Lag is asked for at night, when a
 // mistake in a document must not stand in the way; only --slo cannot do without.

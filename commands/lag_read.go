@@ -49,6 +49,9 @@ func (d *Deps) newLagRun(ctx context.Context, o *lagOptions) (*lagRun, error) {
 		r.query.Match = groups.match
 	}
 	if len(o.topics) > 0 {
+		if err := otherTopics(ctx, conn, cat, o); err != nil {
+			return nil, err
+		}
 		r.query.Topic = topics.match
 	}
 	r.query.Settings, r.query.Exact, r.query.Prove = true, o.exact, true

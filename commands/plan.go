@@ -68,7 +68,8 @@ func newPlan(d *Deps) *cobra.Command {
 			catalog.paths of weir.yaml, else to the current directory.
 
 			Nothing is deleted without --prune: a topic only when its lifecycle is retired, a
-			right only when it is a literal one on a declared topic or group.`),
+			right only when it is a literal one on a declared topic or group. Channels of other
+			protocols than Kafka's are listed as n/a and never a change.`),
 		Example: doc(`
 			# What would change?
 			$ weir plan

@@ -46,6 +46,7 @@ func viewPlan(pg *term.Page, p *plan.Plan, saved string, verbose bool) {
 		viewStep(pg, s, verbose)
 	}
 	viewPlanDrift(pg, p)
+	viewOtherChannels(pg, p.Others)
 	for _, n := range p.Notes {
 		pg.Line("")
 		viewFinding(pg, n)
@@ -208,6 +209,19 @@ func viewPlanDrift(pg *term.Page, p *plan.Plan) {
 	if topics+acls > 0 {
 		pg.Line("")
 		pg.Line("In scope but not managed: %s, %s (weir drift lists them).", plural(topics, "topic"), plural(acls, "ACL"))
+	}
+}
+
+// viewOtherChannels names what a plan and a drift report leave out, and why.
+func viewOtherChannels(pg *term.Page, others []plan.OtherChannel) {
+	if len(others) == 0 {
+		return
+	}
+	pg.Line("")
+	pg.Line("  %s", term.In(term.Bold, "channels of other protocols"))
+	for i := range others {
+		pg.Printf("    channel  %s", others[i].Name)
+		pg.Rest(behind+4, term.In(term.Faint, others[i].Live))
 	}
 }
 

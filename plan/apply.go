@@ -42,6 +42,8 @@ type Result struct {
 	Failed    int       `json:"failed"`
 	Unknown   int       `json:"unknown"`
 	NotTried  int       `json:"not_tried"`
+	// Others are the channels of other protocols that the plan left out.
+	Others []OtherChannel `json:"other_protocols"`
 }
 
 // Event tells how far apply is.
@@ -97,7 +99,7 @@ func (p *Plan) Check(ctx context.Context, conn *cluster.Conn) error {
 // deletes comes last. It goes on after a step that fails. When ctx ends, the request in
 // flight is finished and the rest is not tried. record is called after every step.
 func (p *Plan) Apply(ctx context.Context, conn *cluster.Conn, progress func(Event), record func(*Outcome) error) (*Result, error) {
-	r := &Result{ClusterID: p.ClusterID}
+	r := &Result{ClusterID: p.ClusterID, Others: p.Others}
 	for _, s := range p.Pending() {
 		r.Outcomes = append(r.Outcomes, Outcome{Step: *s, Status: NotTried})
 	}

@@ -85,6 +85,31 @@ type Desired struct {
 	Notes []finding.Finding
 	// Families are topic families: never expanded, never missing.
 	Families []*catalog.Family
+	// Others are the channels of other protocols, by name.
+	Others []OtherChannel
+}
+
+// OtherChannel is a channel of a protocol that is not Kafka's. A plan names it, so that
+// nobody takes it for compared, and has no step for it.
+type OtherChannel struct {
+	Name     string           `json:"name"`
+	Protocol string           `json:"protocol"` // unknown where nothing tells it
+	Owner    string           `json:"owner"`
+	Live     string           `json:"live"` // n/a, and why
+	At       finding.Position `json:"at"`
+}
+
+func others(c *catalog.Catalog) []OtherChannel {
+	out := []OtherChannel{}
+	for _, s := range c.Streams() {
+		if ch := s.Channels[0]; ch.OtherProtocol() != "" {
+			out = append(out, OtherChannel{
+				Name: s.Name, Protocol: ch.OtherProtocol(), Live: ch.NotLive(), At: ch.At,
+				Owner: ch.Owner.Or(ch.App.Owner).V.Team,
+			})
+		}
+	}
+	return out
 }
 
 // The rules of the notes.
@@ -121,6 +146,7 @@ func Want(c *catalog.Catalog, scope Scope) *Desired {
 		Principals: slices.Sorted(maps.Keys(w.principals)),
 		Notes:      finding.NewReport(w.notes, nil).Findings,
 		Families:   w.families,
+		Others:     others(c),
 	}
 	return d
 }

@@ -33,9 +33,12 @@ const (
 // Diff compares what is wanted with what was observed. It is pure: equal input gives
 // equal plans, and a state that is as wanted gives no step.
 func Diff(d *Desired, a *Actual, o Options) *Plan {
-	p := &Plan{ClusterID: a.ClusterID, Options: o, Steps: []Step{}, Drift: []Drift{}, Notes: slices.Clone(d.Notes), Fingerprints: map[string]string{}}
+	p := &Plan{ClusterID: a.ClusterID, Options: o, Steps: []Step{}, Drift: []Drift{}, Notes: slices.Clone(d.Notes), Others: slices.Clone(d.Others), Fingerprints: map[string]string{}}
 	if p.Notes == nil {
 		p.Notes = []finding.Finding{}
+	}
+	if p.Others == nil {
+		p.Others = []OtherChannel{}
 	}
 	df := &differ{d: d, a: a, o: o, p: p, deleted: map[string]bool{}, owned: map[string]string{}, referred: map[string]bool{}, groups: map[string]bool{}}
 	for i := range d.ACLs {

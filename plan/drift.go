@@ -25,6 +25,8 @@ type DriftReport struct {
 	Info []Drift `json:"info"`
 	// Unknown is what could not be compared, and why.
 	Unknown []string `json:"unknown"`
+	// Others are channels of other protocols, which close no gate.
+	Others []OtherChannel `json:"other_protocols"`
 }
 
 // Difference is one declared setting with its live and its declared value.
@@ -66,7 +68,7 @@ func (r *DriftReport) Count() int {
 func DriftOf(p *Plan, d *Desired, consumers map[string][]string, groupAllowed func(topic, group string) bool) *DriftReport {
 	r := &DriftReport{
 		ClusterID: p.ClusterID, Catalog: p.Catalog, Differs: []Difference{}, Missing: []Missing{}, Undeclared: []Drift{},
-		UndeclaredConsumers: []Consumer{}, Info: []Drift{}, Unknown: []string{},
+		UndeclaredConsumers: []Consumer{}, Info: []Drift{}, Unknown: []string{}, Others: p.Others,
 	}
 	for i := range p.Steps {
 		s := &p.Steps[i]

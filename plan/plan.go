@@ -174,7 +174,9 @@ type Plan struct {
 	Steps     []Step            `json:"steps"`
 	Drift     []Drift           `json:"drift"`
 	Notes     []finding.Finding `json:"notes"`
-	Summary   Summary           `json:"summary"`
+	// Others are channels of other protocols, which are neither compared nor counted.
+	Others  []OtherChannel `json:"other_protocols"`
+	Summary Summary        `json:"summary"`
 	// Fingerprints of what was observed, by resource: topic NAME, acl RESOURCE.
 	Fingerprints map[string]string `json:"fingerprints"`
 	// Digest is over everything else; a plan that was edited by hand is refused.
