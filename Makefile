@@ -53,8 +53,14 @@ chaos: ## plan, lag and a replay while the three brokers of kafka-up NODES=3 are
 	. ./.kafka/$(NAME)/env && WEIR_TEST_ROOT="$(CURDIR)" WEIR_TEST_KAFKAUP="$(CURDIR)/.kafka/kafkaup -name $(NAME)" \
 	  $(GO) test -count=1 -run '^TestChaos$$' -timeout 20m -v ./cmd
 
-bench: ## benchmarks of every promise, written to docs/benchmarks.md
-	$(GO) test -run '^$$' -bench . -benchmem ./... | tee bench.out
+COUNT ?= 5
+MACHINE ?= $(shell nproc) cores of $(shell sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1), $(shell free -g | awk '/^Mem/{print $$2}') GB
+bench: tools ## benchmarks of every promise, written to docs/benchmarks.md; kafka-up NAME=bench NODES=3 adds real brokers
+	$(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) -timeout 90m -p 1 ./... | tee bench.out
+	@if [ -e .kafka/bench/env ]; then . ./.kafka/bench/env; echo 'cluster: real' >>bench.out; \
+	  $(GO) test -run '^$$' -bench '^BenchmarkReplay$$' -count $(COUNT) -timeout 30m ./dlt | tee -a bench.out; fi
+	benchstat bench.out >bench.stat
+	$(GO) run ./internal/gen/benchmarks -in bench.out -stat bench.stat -machine '$(MACHINE)'
 
 FUZZTIME ?= 10m
 fuzz: ## every fuzz target, two at a time, FUZZTIME each

@@ -15,7 +15,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"maps"
 	"os"
 	"regexp"
 	"runtime"
@@ -171,10 +170,17 @@ var units = map[string]struct {
 	shown string
 	per   float64
 }{
-	"ns/op":       {"ms", 1e6},
-	"sec/op":      {"s", 1},
-	"peak-MB":     {"MB", 1},
-	"requests/op": {"requests", 1},
+	"ns/op":           {"ms", 1e6},
+	"median-ms":       {"ms", 1},
+	"µs-median-break": {"ms", 1e3},
+	"µs-worst":        {"ms", 1e3},
+	"peak-MB":         {"MB", 1},
+	"requests/op":     {"requests", 1},
+	"%ofbest":         {"%", 1},
+	"%ofbare":         {"%", 1},
+	"MiB-live":        {"MiB", 1},
+	"bare/s":          {"records/s", 1},
+	"best-bare/s":     {"records/s", 1},
 }
 
 func (f figure) format(v float64) string {
@@ -194,18 +200,4 @@ func (f figure) format(v float64) string {
 		}
 	}
 	return strconv.FormatFloat(v, 'f', digits, 64) + " " + u.shown
-}
-
-// unknown lists the benchmarks of promises that the program does not have.
-func unknown(ps []promise, have map[string]bool) []string {
-	missing := map[string]bool{}
-	for _, p := range ps {
-		for _, f := range []figure{p.figure, p.floor} {
-			top, _, _ := strings.Cut(strings.TrimSuffix(f.bench, "@real"), "/")
-			if top != "" && !have[top] {
-				missing[top] = true
-			}
-		}
-	}
-	return slices.Sorted(maps.Keys(missing))
 }

@@ -3,7 +3,7 @@ package main
 // figure is one unit of one benchmark.
 type figure struct{ bench, unit string }
 
-// promise is a figure that an issue or a guide promises to users.
+// promise is a figure that weir promises its users.
 type promise struct {
 	family string
 	what   string
@@ -14,9 +14,37 @@ type promise struct {
 	floorIs string
 }
 
-const (
-	ms = 1e6
-	s  = 1e9
-)
+// nothing is the floor of every whole process.
+var nothing = figure{"Help/nothing", "median-ms"}
 
-var promises = []promise{}
+const emptyProgram = "a program that does nothing"
+
+var promises = []promise{
+	{family: "Start", what: "`weir --help`, whole process", figure: figure{"Help/weir", "median-ms"}, limit: 15, floor: nothing, floorIs: emptyProgram},
+	{family: "Start", what: "a refused connection, whole process", figure: figure{"Unreachable/1", "median-ms"}, limit: 300, floor: nothing, floorIs: emptyProgram},
+	{family: "Start", what: "three refused connections, whole process", figure: figure{"Unreachable/3", "median-ms"}, limit: 300, floor: nothing, floorIs: emptyProgram},
+	{family: "Start", what: "the tour, whole process", figure: figure{"Tour", "median-ms"}, limit: 60_000},
+
+	{family: "Catalog", what: "streetlights-kafka 3.0, whole process", figure: figure{"Streetlights/3.0", "median-ms"}, limit: 40, floor: nothing, floorIs: emptyProgram},
+	{family: "Catalog", what: "the same, memory", figure: figure{"Streetlights/3.0", "peak-MB"}, limit: 40},
+	{family: "Catalog", what: "streetlights-kafka 2.6, whole process", figure: figure{"Streetlights/2.6", "median-ms"}, limit: 30, floor: nothing, floorIs: emptyProgram},
+
+	{family: "Compatibility", what: "a changed pair of JSON Schemas with its witness, median over the vectors", figure: figure{"Vectors", "µs-median-break"}, limit: 5000},
+	{family: "Compatibility", what: "the same, worst pair", figure: figure{"Vectors", "µs-worst"}, limit: 200_000},
+
+	{family: "Plan", what: "10,000 topics and 80,000 rights, none there yet", figure: figure{"Plan/create", "ns/op"}, limit: 5e9},
+	{family: "Plan", what: "the same, nearly all there", figure: figure{"Plan/change", "ns/op"}, limit: 5e9},
+
+	{family: "Dead letters", what: "replay of 1 KiB records without a pace, against the best bare transactional copy", figure: figure{"Replay", "%ofbest"}, limit: 80, atLeast: true, floor: figure{"Replay", "best-bare/s"}, floorIs: "bare copy"},
+	{family: "Dead letters", what: "the same on three real brokers", figure: figure{"Replay@real", "%ofbest"}, limit: 80, atLeast: true, floor: figure{"Replay@real", "best-bare/s"}, floorIs: "bare copy"},
+	{family: "Dead letters", what: "memory of a replay of 200,000 records", figure: figure{"ReplayMemory", "peak-MB"}, limit: 320},
+	{family: "Dead letters", what: "inspect of 1,000,000 records of 100 B with 6 headers, against a bare consume", figure: figure{"Inspect/100B-6headers", "%ofbare"}, limit: 70, atLeast: true, floor: figure{"Inspect/100B-6headers", "bare/s"}, floorIs: "bare consume"},
+	{family: "Dead letters", what: "inspect of 200,000 records with a 4 KiB trace, against a bare consume", figure: figure{"Inspect/4KiB-trace", "%ofbare"}, limit: 50, atLeast: true, floor: figure{"Inspect/4KiB-trace", "bare/s"}, floorIs: "bare consume"},
+
+	{family: "Lag", what: "1,000 groups, 18,000 committed partitions, whole process", figure: figure{"Lag/no-age", "median-ms"}, limit: 350, floor: nothing, floorIs: emptyProgram},
+	{family: "Lag", what: "the same with ages", figure: figure{"Lag/age", "median-ms"}, limit: 350, floor: nothing, floorIs: emptyProgram},
+	{family: "Lag", what: "the same, memory", figure: figure{"Lag/age", "peak-MB"}, limit: 60},
+	{family: "Lag", what: "requests after metadata", figure: figure{"ThousandGroups/lag", "requests/op"}, limit: 25},
+	{family: "Lag", what: "requests with the ladder of ages", figure: figure{"ThousandGroups/ladder", "requests/op"}, limit: 52},
+	{family: "Lag", what: "memory beside the brokers' of 65,000 groups", figure: figure{"ManyGroups/memory", "MiB-live"}},
+}
