@@ -3,6 +3,7 @@
 package cmd
 
 import (
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -13,7 +14,42 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/weirhq/weir/internal/catalogtest"
 )
+
+// usage is what one run of a process took.
+type usage struct {
+	Exit    int
+	Wall    time.Duration
+	CPU     time.Duration
+	PeakKiB int64
+	Output  []byte
+}
+
+// envMeasure makes the test binary run its arguments as a child and print their usage.
+// A child counts the memory of the process that started it, so a test that holds brokers
+// and records may not start it itself.
+const envMeasure = "WEIR_TEST_MEASURE"
+
+func measureMain() {
+	c := exec.Command(os.Args[1], os.Args[2:]...)
+	start := time.Now()
+	out, err := c.CombinedOutput()
+	u := usage{Wall: time.Since(start), Output: out, Exit: -1}
+	if c.ProcessState == nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	u.Exit, u.CPU = c.ProcessState.ExitCode(), c.ProcessState.UserTime()+c.ProcessState.SystemTime()
+	if r, ok := c.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		u.PeakKiB = r.Maxrss // Linux counts in KiB
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(u); err != nil {
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
 
 // benchProcess measures whole processes, from exec to exit: the median and the best
 // wall-clock time, the processor time of a run, and the largest resident set of any.
@@ -22,23 +58,25 @@ func benchProcess(b *testing.B, exit int, bin string, args ...string) {
 	var walls []time.Duration
 	cpu, peak := time.Duration(0), int64(0)
 	for b.Loop() {
-		c := exec.Command(bin, args...)
-		start := time.Now()
-		out, _ := c.CombinedOutput()
-		walls = append(walls, time.Since(start))
-		if c.ProcessState == nil || c.ProcessState.ExitCode() != exit {
-			b.Fatalf("%s: want exit %d\n%s", strings.Join(args, " "), exit, out)
+		c := exec.Command(os.Args[0], append([]string{bin}, args...)...)
+		c.Env = append(os.Environ(), envMeasure+"=1")
+		out, err := c.Output()
+		var u usage
+		if err == nil {
+			err = json.Unmarshal(out, &u)
 		}
-		cpu += c.ProcessState.UserTime() + c.ProcessState.SystemTime()
-		if u, ok := c.ProcessState.SysUsage().(*syscall.Rusage); ok {
-			peak = max(peak, u.Maxrss)
+		if err != nil || u.Exit != exit {
+			b.Fatalf("%s: exit %d, want %d; %v\n%s", strings.Join(args, " "), u.Exit, exit, err, u.Output)
 		}
+		walls = append(walls, u.Wall)
+		cpu += u.CPU
+		peak = max(peak, u.PeakKiB)
 	}
 	slices.Sort(walls)
 	b.ReportMetric(walls[len(walls)/2].Seconds()*1e3, "median-ms")
 	b.ReportMetric(walls[0].Seconds()*1e3, "best-ms")
 	b.ReportMetric(cpu.Seconds()*1e3/float64(len(walls)), "cpu-ms/op")
-	b.ReportMetric(float64(peak)/1024, "peak-MB") // Linux counts in KiB
+	b.ReportMetric(float64(peak)/1024, "peak-MB")
 }
 
 // BenchmarkUnreachable is how long a refused connection takes to become an error.
@@ -58,18 +96,53 @@ func BenchmarkUnreachable(b *testing.B) {
 	}
 }
 
-// BenchmarkStreetlights validates one document of the specification's examples, which
-// WEIR_TEST_CONFORMANCE holds.
-func BenchmarkStreetlights(b *testing.B) {
-	root := os.Getenv("WEIR_TEST_CONFORMANCE")
-	if root == "" {
-		b.Skip("WEIR_TEST_CONFORMANCE is not set")
+// BenchmarkCatalogValidate reads one document of each major and a thousand of two sizes,
+// with ten messages and ten examples each. With WEIR_TEST_CONFORMANCE it also reads the
+// specification's own examples for Kafka.
+func BenchmarkCatalogValidate(b *testing.B) {
+	tree := func(docs, size int) string {
+		dir := b.TempDir()
+		if err := os.CopyFS(dir, catalogtest.Services(docs, 10, size)); err != nil {
+			b.Fatal(err)
+		}
+		return dir
+	}
+	orders, err := filepath.Abs("../examples/orders")
+	if err != nil {
+		b.Fatal(err)
+	}
+	type run struct{ name, root, path string }
+	runs := []run{
+		{"3.0", orders, "orders/asyncapi.yaml"},
+		{"2.6", orders, "shipping/asyncapi.yaml"},
+		{"1000x8kB", tree(1000, 8<<10), "."},
+		{"1000x22kB", tree(1000, 22<<10), "."},
+	}
+	if dir := os.Getenv("WEIR_TEST_CONFORMANCE"); dir != "" {
+		spec := filepath.Join(dir, "asyncapi", "spec-examples")
+		runs = append(runs, run{"streetlights-3.0", filepath.Join(spec, "3.0.0"), "streetlights-kafka-asyncapi.yml"},
+			run{"streetlights-2.6", filepath.Join(spec, "2.6.0"), "streetlights-kafka.yml"})
 	}
 	bin := buildBinary(b, "..")
-	for name, file := range map[string]string{"2.6": "2.6.0/streetlights-kafka.yml", "3.0": "3.0.0/streetlights-kafka-asyncapi.yml"} {
-		b.Run(name, func(b *testing.B) {
-			benchProcess(b, 0, bin, "catalog", "validate", filepath.Join(root, "asyncapi/spec-examples", file))
+	for _, r := range runs {
+		b.Run(r.name, func(b *testing.B) {
+			benchProcess(b, 0, bin, "catalog", "validate", "--ref-root", r.root, filepath.Join(r.root, r.path))
 		})
+	}
+}
+
+// BenchmarkHelp is the start of the program, and beside it a Go program that does
+// nothing: what the machine takes for starting any process.
+func BenchmarkHelp(b *testing.B) {
+	empty := filepath.Join(b.TempDir(), "main.go")
+	if err := os.WriteFile(empty, []byte("package main\n\nfunc main() {}\n"), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	for _, p := range []struct{ name, bin string }{
+		{"weir", buildBinary(b, "..")},
+		{"nothing", buildBinary(b, empty)},
+	} {
+		b.Run(p.name, func(b *testing.B) { benchProcess(b, 0, p.bin, "--help") })
 	}
 }
 

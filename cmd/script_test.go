@@ -15,6 +15,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(envMeasure) != "" {
+		measureMain()
+	}
 	testscript.Main(leakless{m}, map[string]func(){
 		"weir": func() {
 			os.Exit(checkedMain(os.Args[1:], os.Environ()))

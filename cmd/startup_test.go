@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
 // The budget of all package initialisers together. Bytes and allocations are stable
@@ -67,35 +66,6 @@ func TestStartUp(t *testing.T) {
 		if ms > initClock {
 			t.Errorf("init of %s takes %.1f ms at best, the limit is %.0f ms", pkg, ms, initClock)
 		}
-	}
-}
-
-// BenchmarkHelp is the whole process from exec to exit, and beside it a Go program
-// that does nothing: what the machine takes for starting any process. best-ms is the
-// fastest run, the figure that a busy machine spoils least.
-func BenchmarkHelp(b *testing.B) {
-	empty := filepath.Join(b.TempDir(), "main.go")
-	if err := os.WriteFile(empty, []byte("package main\n\nfunc main() {}\n"), 0o600); err != nil {
-		b.Fatal(err)
-	}
-	for _, p := range []struct{ name, bin string }{
-		{"weir", buildBinary(b, "..")},
-		{"nothing", buildBinary(b, empty)},
-	} {
-		b.Run(p.name, func(b *testing.B) {
-			best, cpu := time.Hour, time.Duration(0)
-			for b.Loop() {
-				c := exec.Command(p.bin, "--help")
-				start := time.Now()
-				if err := c.Run(); err != nil {
-					b.Fatal(err)
-				}
-				best = min(best, time.Since(start))
-				cpu += c.ProcessState.UserTime() + c.ProcessState.SystemTime()
-			}
-			b.ReportMetric(best.Seconds()*1e3, "best-ms")
-			b.ReportMetric(cpu.Seconds()*1e3/float64(b.N), "cpu-ms/op")
-		})
 	}
 }
 

@@ -25,9 +25,13 @@ var promises = []promise{
 	{family: "Start", what: "three refused connections, whole process", figure: figure{"Unreachable/3", "median-ms"}, limit: 300, floor: nothing, floorIs: emptyProgram},
 	{family: "Start", what: "the tour, whole process", figure: figure{"Tour", "median-ms"}, limit: 60_000},
 
-	{family: "Catalog", what: "streetlights-kafka 3.0, whole process", figure: figure{"Streetlights/3.0", "median-ms"}, limit: 40, floor: nothing, floorIs: emptyProgram},
-	{family: "Catalog", what: "the same, memory", figure: figure{"Streetlights/3.0", "peak-MB"}, limit: 40},
-	{family: "Catalog", what: "streetlights-kafka 2.6, whole process", figure: figure{"Streetlights/2.6", "median-ms"}, limit: 30, floor: nothing, floorIs: emptyProgram},
+	{family: "Catalog", what: "streetlights-kafka 3.0, whole process", figure: figure{"CatalogValidate/streetlights-3.0", "median-ms"}, limit: 40, floor: nothing, floorIs: emptyProgram},
+	{family: "Catalog", what: "the same, memory", figure: figure{"CatalogValidate/streetlights-3.0", "peak-MB"}, limit: 40},
+	{family: "Catalog", what: "streetlights-kafka 2.6, whole process", figure: figure{"CatalogValidate/streetlights-2.6", "median-ms"}, limit: 30, floor: nothing, floorIs: emptyProgram},
+	{family: "Catalog", what: "1,000 documents of 8 kB with 10,000 messages and examples, whole process", figure: figure{"CatalogValidate/1000x8kB", "median-ms"}, limit: 2500},
+	{family: "Catalog", what: "the same, memory", figure: figure{"CatalogValidate/1000x8kB", "peak-MB"}, limit: 400},
+	{family: "Catalog", what: "1,000 documents of 22 kB, whole process", figure: figure{"CatalogValidate/1000x22kB", "median-ms"}},
+	{family: "Catalog", what: "the same, memory", figure: figure{"CatalogValidate/1000x22kB", "peak-MB"}},
 
 	{family: "Compatibility", what: "a changed pair of JSON Schemas with its witness, median over the vectors", figure: figure{"Vectors", "µs-median-break"}, limit: 5000},
 	{family: "Compatibility", what: "the same, worst pair", figure: figure{"Vectors", "µs-worst"}, limit: 200_000},
