@@ -38,7 +38,9 @@ func benchLoad(b *testing.B, fs fstest.MapFS, validate bool) {
 
 func BenchmarkOneDocument(b *testing.B) { benchLoad(b, catalogtest.Services(1, 4, 5<<10), true) }
 func BenchmarkCatalog8k(b *testing.B)   { benchLoad(b, catalogtest.Services(1000, 10, 8<<10), true) }
-func BenchmarkCatalog22k(b *testing.B)  { benchLoad(b, catalogtest.Services(1000, 10, 22<<10), true) }
+
+func BenchmarkCatalog22k(b *testing.B) { benchLoad(b, catalogtest.Services(1000, 10, 22<<10), true) }
+
 func BenchmarkCatalog8kUnchecked(b *testing.B) {
 	benchLoad(b, catalogtest.Services(1000, 10, 8<<10), false)
 }

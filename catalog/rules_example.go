@@ -78,28 +78,30 @@ func (v *documentCheck) instance(schema, value *Node, what, against string, at *
 // refusal is why the library refuses a value, nil when it does not. A schema that it
 // cannot compile refuses nothing: the checks of compatibility report on such a schema.
 func refusal(st *store, schema, value *Node, formats bool) *jsonschema.ValidationError {
-	text := newBundle(st, schema).write()
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	s, err := compileExample(st, schema, formats)
+	if err == nil {
+		var inst any
+		if inst, err = jsonschema.UnmarshalJSON(bytes.NewReader(value.JSON())); err == nil {
+			err = s.Validate(inst)
+		}
+	}
+	refused, _ := errors.AsType[*jsonschema.ValidationError](err)
+	return refused
+}
+
+func compileExample(st *store, schema *Node, formats bool) (*jsonschema.Schema, error) {
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(newBundle(st, schema).write()))
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft7)
 	c.UseLoader(noLoader{})
 	registerFormats(c, formats)
 	if err := c.AddResource("weir:schema", doc); err != nil {
-		return nil
+		return nil, err
 	}
-	s, err := c.Compile("weir:schema")
-	if err != nil {
-		return nil
-	}
-	inst, err := jsonschema.UnmarshalJSON(bytes.NewReader(value.JSON()))
-	if err != nil {
-		return nil
-	}
-	refused, _ := errors.AsType[*jsonschema.ValidationError](s.Validate(inst))
-	return refused
+	return c.Compile("weir:schema")
 }
 
 // leaf is the first cause that the library names, at its place in the value.

@@ -1,13 +1,10 @@
-//go:build linux
+//go:build unix
 
 package cmd
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -20,8 +17,7 @@ import (
 )
 
 // BenchmarkLag is the whole process over 1,000 groups with 18,000 committed partitions,
-// each time with a cold client. peak-MB is the largest resident set of any run, as the kernel
-// keeps it for the program itself: what wait reports counts the parent before the exec too.
+// each time with a cold client.
 func BenchmarkLag(b *testing.B) {
 	const topics, partitions, groups, each = 2000, 6, 1000, 3
 	c := kafkatest.Start(b, kafkatest.WithoutACLs())
@@ -66,50 +62,7 @@ func BenchmarkLag(b *testing.B) {
 		args []string
 	}{{"no-age", []string{"--no-age"}}, {"age", nil}, {"json by partition", []string{"--by", "partition", "-o", "json"}}} {
 		b.Run(run.name, func(b *testing.B) {
-			best, cpu, peak := time.Hour, time.Duration(0), int64(0)
-			for b.Loop() {
-				cmd := exec.Command(bin, append([]string{"lag", "-b", strings.Join(c.Brokers, ",")}, run.args...)...)
-				var out bytes.Buffer
-				cmd.Stdout, cmd.Stderr = &out, &out
-				start := time.Now()
-				if err := cmd.Start(); err != nil {
-					b.Fatal(err)
-				}
-				ended := make(chan error, 1)
-				go func() { ended <- cmd.Wait() }()
-				err := watchPeak(cmd.Process.Pid, &peak, ended)
-				if err != nil || !strings.Contains(out.String(), "group-0999") {
-					b.Fatalf("%v\n%s", err, out.String())
-				}
-				best = min(best, time.Since(start))
-				cpu += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-			}
-			b.ReportMetric(best.Seconds()*1e3, "best-ms")
-			b.ReportMetric(cpu.Seconds()*1e3/float64(b.N), "cpu-ms/op")
-			b.ReportMetric(float64(peak)/1024, "peak-MB")
+			benchProcess(b, 0, bin, append([]string{"lag", "-b", strings.Join(c.Brokers, ",")}, run.args...)...)
 		})
-	}
-}
-
-// watchPeak follows the high mark of a process's memory, in KiB, until it has ended.
-func watchPeak(pid int, peak *int64, ended <-chan error) error {
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for {
-		select {
-		case err := <-ended:
-			return err
-		case <-tick.C:
-		}
-		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-		if err != nil {
-			continue // it is just ending
-		}
-		for line := range strings.Lines(string(status)) {
-			var kib int64
-			if n, _ := fmt.Sscanf(line, "VmHWM: %d kB", &kib); n == 1 {
-				*peak = max(*peak, kib)
-			}
-		}
 	}
 }

@@ -16,7 +16,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/weirhq/weir/demo/broker"
 	"github.com/weirhq/weir/internal/term"
@@ -231,13 +230,16 @@ func hostileCluster(t *testing.T) *broker.Broker {
 	t.Cleanup(cl.Close)
 	adm := kadm.NewClient(cl)
 	for _, topic := range []string{"orders", "orders.dlt"} {
-		if _, err := adm.CreateTopic(ctx, 1, 1, map[string]*string{"confluent.note": kmsg.StringPtr(evil)}, topic); err != nil {
+		if _, err := adm.CreateTopic(ctx, 1, 1, map[string]*string{"confluent.note": new(evil)}, topic); err != nil {
 			t.Fatal(err)
 		}
 		r := &kgo.Record{Topic: topic, Key: []byte(evil), Value: []byte(evil), Headers: []kgo.RecordHeader{
-			{Key: "kafka_dlt-original-topic", Value: []byte("orders")}, {Key: "kafka_dlt-exception-fqcn", Value: []byte("java.lang." + evil)},
-			{Key: "kafka_dlt-exception-message", Value: []byte(evil)}, {Key: "kafka_dlt-exception-stacktrace", Value: []byte(evil + "\n\tat " + evil)},
-			{Key: "kafka_dlt-original-partition", Value: []byte{0, 0, 0, 0}}, {Key: "kafka_dlt-original-offset", Value: make([]byte, 8)},
+			{Key: "kafka_dlt-original-topic", Value: []byte("orders")},
+			{Key: "kafka_dlt-exception-fqcn", Value: []byte("java.lang." + evil)},
+			{Key: "kafka_dlt-exception-message", Value: []byte(evil)},
+			{Key: "kafka_dlt-exception-stacktrace", Value: []byte(evil + "\n\tat " + evil)},
+			{Key: "kafka_dlt-original-partition", Value: []byte{0, 0, 0, 0}},
+			{Key: "kafka_dlt-original-offset", Value: make([]byte, 8)},
 			{Key: evil, Value: []byte(evil)},
 		}}
 		if err := cl.ProduceSync(ctx, r).FirstErr(); err != nil {

@@ -209,8 +209,7 @@ func (g *schemaMaker) object(t reflect.Type) map[string]any {
 
 func (g *schemaMaker) fields(o map[string]any, t reflect.Type) {
 	props := o["properties"].(map[string]any)
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		tag, ok := f.Tag.Lookup(g.tag)
 		name, options, _ := strings.Cut(tag, ",")
 		inner := f.Type

@@ -140,10 +140,10 @@ func table(ps []promise, rs results) string {
 func row(p promise, rs results) string {
 	limit, measured, floor, verdict := "reported", "not measured", "", ""
 	if p.limit != 0 {
-		limit = map[bool]string{true: "at least ", false: "at most "}[p.atLeast] + p.figure.format(p.limit)
+		limit = map[bool]string{true: "at least ", false: "at most "}[p.atLeast] + p.format(p.limit)
 	}
 	if v, runs := rs.median(p.figure); runs > 0 {
-		measured = fmt.Sprintf("%s (%s)", p.figure.format(v), count(runs))
+		measured = fmt.Sprintf("%s (%s)", p.format(v), count(runs))
 		if p.limit != 0 {
 			verdict = map[bool]string{true: "held", false: "**not held**"}[p.atLeast == (v >= p.limit) || v == p.limit]
 		}

@@ -1,6 +1,7 @@
 package frameworks
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
@@ -38,9 +39,7 @@ func TestBakdata(t *testing.T) {
 			"description": "check the order", "headers_after_replay": headersOf(f.Headers), "deaths_in_headers": 1, "timestamp_is": "origin",
 			"timestamp_ms": f.Timestamp.UnixMilli(), "consumer_group": nil, "attempts": nil,
 		}
-		for k, v := range f.facts {
-			want[k] = v
-		}
+		maps.Copy(want, f.facts)
 		l.check(t, want)
 	}
 	a.say("fixed")
