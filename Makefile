@@ -81,3 +81,4 @@ tools: ## linters and release tools, once
 
 tour: ## the recording of the tour that the README shows
 	$(GO) run . demo | sed -E 's#/tmp/weir-demo-[0-9]+#/tmp/weir-demo#g; s#127\.0\.0\.1:[0-9]+#127.0.0.1:19092#g' > docs/tour.txt
+	$(GO) run ./internal/gen -tour docs/tour.txt

@@ -29,8 +29,12 @@ func main() {
 	docs := flag.String("docs", "", "folder for the command reference; the list of rules is written beside it")
 	published := flag.String("schemas", "schemas", "folder for the JSON Schemas of the output and of weir.yaml, written with -docs")
 	out := flag.String("out", "", "folder for man pages and completions")
+	tour := flag.String("tour", "", "recording of the tour, of which README.md shows some scenes")
 	flag.Parse()
 	log.SetFlags(0)
+	if *tour != "" {
+		check(excerpt(*tour, "README.md"))
+	}
 	if *docs != "" {
 		check(reference(*docs))
 		check(write(filepath.Join(filepath.Dir(*docs), "rules.md"), rules(commands.Rules())))
