@@ -223,8 +223,9 @@ func (r *reading) choose(ctx context.Context, q Query, all []Group) ([]Group, er
 	if len(absent) == 0 {
 		return chosen, nil
 	}
-	// A listing leaves out without a word what the principal may not see; asking for the
-	// coordinator by name tells that apart from a group that does not exist.
+	// A listing leaves out without a word what the principal may not see, and what its
+	// coordinator is still loading: only the coordinator, asked by name, can tell that a
+	// group does not exist.
 	var gone []string
 	for _, name := range absent {
 		coordinator, err := r.coordinator(ctx, name)
@@ -235,13 +236,58 @@ func (r *reading) choose(ctx context.Context, q Query, all []Group) ([]Group, er
 			chosen = append(chosen, Group{Name: name, Coordinator: coordinator, DescribeErr: errNotListed, Err: errNotListed})
 			continue
 		}
-		gone = append(gone, name)
+		g, err := r.askFor(ctx, coordinator, name)
+		switch {
+		case err != nil:
+			r.fail(coordinator, err, "find group "+name)
+			chosen = append(chosen, Group{Name: name, Coordinator: coordinator, DescribeErr: err, Err: err})
+		case g != nil:
+			chosen = append(chosen, *g)
+		default:
+			gone = append(gone, name)
+		}
 	}
 	if len(gone) > 0 {
 		return nil, &NotFoundError{Groups: gone}
 	}
 	slices.SortFunc(chosen, func(a, b Group) int { return cmp.Compare(a.Name, b.Name) })
 	return chosen, nil
+}
+
+// askFor asks a coordinator for one group; nil when it has none of that name. An answer
+// by name, unlike a listing, tells that the coordinator is still loading.
+func (r *reading) askFor(ctx context.Context, coordinator int32, name string) (*Group, error) {
+	req := kmsg.NewPtrDescribeGroupsRequest()
+	req.Groups = []string{name}
+	resp, err := request(ctx, r.Reader, coordinator, req, func(resp *kmsg.DescribeGroupsResponse) error {
+		if len(resp.Groups) != 1 {
+			return fmt.Errorf("%d groups in the answer, want 1", len(resp.Groups))
+		}
+		err := kerr.ErrorForCode(resp.Groups[0].ErrorCode)
+		if errors.Is(err, kerr.GroupIDNotFound) {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if g := &resp.Groups[0]; g.ErrorCode == 0 && g.State != "Dead" {
+		return &Group{Name: name, Kind: Classic, State: g.State, ProtocolType: g.ProtocolType, Coordinator: coordinator}, nil
+	}
+	// Loaded, and no classic group; the other types are in the listing now.
+	list, err := request(ctx, r.Reader, coordinator, kmsg.NewPtrListGroupsRequest(), func(resp *kmsg.ListGroupsResponse) error {
+		return kerr.ErrorForCode(resp.ErrorCode)
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i := range list.Groups {
+		if lg := &list.Groups[i]; lg.Group == name {
+			return &Group{Name: name, Kind: kindOf(lg.GroupType), State: lg.GroupState, ProtocolType: lg.ProtocolType, Coordinator: coordinator}, nil
+		}
+	}
+	return nil, nil
 }
 
 var errNotListed = errors.New("its coordinator did not answer")
