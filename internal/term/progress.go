@@ -18,19 +18,33 @@ type Progress struct {
 	start time.Time
 }
 
+// progressLine is the last line of standard error. Logs of clients come from their own
+// goroutines, so everything that goes there passes its lock.
 type progressLine struct {
 	mu    sync.Mutex
 	s     *Screen
 	shown bool
 }
 
-func (l *progressLine) clear() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+// erase takes the line away; the lock is held.
+func (l *progressLine) erase() {
 	if l.shown {
 		_, _ = l.s.err.Write([]byte("\r\x1b[2K"))
 		l.shown = false
 	}
+}
+
+func (l *progressLine) clear() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.erase()
+}
+
+func (l *progressLine) write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.erase()
+	return l.s.errStyled.Write(b)
 }
 
 func (l *progressLine) show(text string) {
@@ -49,9 +63,6 @@ func (s *Screen) Progress(label string, now func() time.Time) *Progress {
 	switch {
 	case s.quiet:
 	case s.ErrTTY && s.env("WEIR_NO_ANIMATION") == "" && s.env("TERM") != "dumb":
-		if s.progress == nil {
-			s.progress = &progressLine{s: s}
-		}
 		p.line = s.progress
 	default:
 		p.say = s.Say

@@ -52,6 +52,7 @@ type Screen struct {
 // calls again once the flags are known.
 func New(in io.Reader, out, errw io.Writer, env Env) *Screen {
 	s := &Screen{in: in, out: out, err: errw, env: env, InTTY: isTTY(in), OutTTY: isTTY(out), ErrTTY: isTTY(errw)}
+	s.progress = &progressLine{s: s}
 	s.unicode = utf8Locale(env)
 	s.Configure("auto", false, false)
 	return s
@@ -139,12 +140,7 @@ func (s *Screen) In() io.Reader { return s.in }
 
 type errWriter struct{ s *Screen }
 
-func (w errWriter) Write(b []byte) (int, error) {
-	if w.s.progress != nil {
-		w.s.progress.clear()
-	}
-	return w.s.errStyled.Write(b)
-}
+func (w errWriter) Write(b []byte) (int, error) { return w.s.progress.write(b) }
 
 // Note prints one line for people on standard error, unless --quiet.
 func (s *Screen) Note(format string, args ...any) {
