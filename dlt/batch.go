@@ -63,7 +63,9 @@ type prepared struct {
 	err   error
 }
 
-func (b *batches) empty() bool { return b.done && len(b.pending) == 0 && b.ahead == nil }
+// empty says that nothing is left. While a batch is being prepared, the rest is not looked at: it belongs to that
+// goroutine then.
+func (b *batches) empty() bool { return b.ahead == nil && b.done && len(b.pending) == 0 }
 
 // next reads and prepares up to limit records; none at the end of everything.
 func (b *batches) next(ctx context.Context, limit, bytes int) (*batch, error) {
