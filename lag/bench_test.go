@@ -80,7 +80,7 @@ func TestRequestsOfAThousandGroups(t *testing.T) {
 		if len(rep.Groups) != 1000 || rep.Total.Partitions != 18000 || *rep.Total.Lag != 27000 || rep.Total.AtLeast {
 			t.Errorf("%s: %d groups, %+v", c.name, len(rep.Groups), rep.Total)
 		}
-		if c.q.Prove && n.n["Fetch"] == 0 {
+		if c.q.Prove && n.of("Fetch") == 0 {
 			t.Errorf("%s: nothing was fetched, so nothing was proved", c.name)
 		}
 		if got := n.total("Metadata", "ApiVersions", "GetTelemetrySubscriptions"); got > c.most {

@@ -130,8 +130,15 @@ func write(t *testing.T, e *Exposition) string {
 func TestNamesAndLabels(t *testing.T) {
 	f := shop(t)
 	cl := f.client(kgo.ConsumerGroup("live"), kgo.ConsumeTopics("orders", "payments"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.AutoCommitInterval(100*time.Millisecond))
-	cl.PollFetches(context.Background())
-	cl.PollFetches(context.Background())
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for read := 0; read < 40; { // how many polls that takes is up to the broker
+		f := cl.PollFetches(ctx)
+		if err := f.Err(); err != nil {
+			t.Fatal(err)
+		}
+		read += f.NumRecords()
+	}
 	for flavour, want := range exposed {
 		out := write(t, exposition(t, f, flavour))
 		p := expfmt.NewTextParser(model.UTF8Validation)

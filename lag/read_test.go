@@ -30,6 +30,12 @@ func (c *counter) OnBrokerWrite(_ kgo.BrokerMetadata, key int16, _ int, _, _ tim
 	c.n[kmsg.NameForKey(key)]++
 }
 
+func (c *counter) of(name string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.n[name]
+}
+
 func (c *counter) reset() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -232,10 +238,10 @@ func TestOldBrokersAnswerOneGroupARequest(t *testing.T) {
 			t.Errorf("%s: lag %d", name, num(p.Lag))
 		}
 	}
-	if got := f.n.n["OffsetFetch"]; got != groups {
+	if got := f.n.of("OffsetFetch"); got != groups {
 		t.Errorf("%d OffsetFetch requests, want one a group: %s", got, f.n)
 	}
-	if f.n.n["FindCoordinator"] != 0 {
+	if f.n.of("FindCoordinator") != 0 {
 		t.Errorf("coordinators were looked up although the listing names them: %s", f.n)
 	}
 }
@@ -338,7 +344,7 @@ func TestWhatSeemsToWaitIsLookedAt(t *testing.T) {
 			}
 		}
 	}
-	if got := f.n.n["Fetch"]; got != 2+3 { // each offset is a request of its own on one partition
+	if got := f.n.of("Fetch"); got != 2+3 { // each offset is a request of its own on one partition
 		t.Errorf("%d fetches: %s", got, f.n)
 	}
 }
