@@ -143,6 +143,12 @@ func (b *batches) prepare(ctx context.Context, into *batch, limit, bytes int) (*
 	return into, nil
 }
 
+// target is a topic to write to, and how the partition of a key is found.
+type target struct {
+	*Target
+	hash func(topic string, key []byte, n int) int
+}
+
 // planned is where a replay stands in one partition of the plan.
 type planned struct {
 	PlannedRange
@@ -277,13 +283,13 @@ func (r *replay) prepare(ctx context.Context, a *arena, k *kgo.Record) (item, er
 }
 
 // partition chooses where a record goes. A null key and a key no hash explains keep the original partition.
-func (r *replay) partition(t *Target, out *kgo.Record, dl *DeadLetter) int32 {
+func (r *replay) partition(t *target, out *kgo.Record, dl *DeadLetter) int32 {
 	original := int32(-1)
 	if o := dl.Origin; o != nil && o.Partition != nil && int(*o.Partition) < t.Partitions {
 		original = *o.Partition
 	}
 	if out.Key != nil && (t.Hash != PartitionOriginal || original < 0) {
-		return int32(r.hash[t.Topic](t.Topic, out.Key, t.Partitions)) // #nosec G115 -- below the number of partitions
+		return int32(t.hash(t.Topic, out.Key, t.Partitions)) // #nosec G115 -- below the number of partitions
 	}
 	if original >= 0 {
 		return original

@@ -131,11 +131,23 @@ func (r *replay) produce(ctx context.Context, items []item, j *journalRecord) er
 // fillEntry writes into the entry what the transaction does.
 func fillEntry(j *journalRecord, items []item, fresh []*kgo.Record) {
 	j.Next, j.Resolved, j.Outputs, j.Failed, j.Skipped, j.Produced = map[int32]int64{}, map[int32]*Offsets{}, nil, nil, nil, 0
-	lastOf := map[int32]int{} // source partition -> its newest run
+	type source struct {
+		next     int64
+		resolved *Offsets
+		last     int // its newest run, -1 for none
+	}
+	sources := map[int32]*source{}
+	var at *source // of the partition before: records come in runs of one partition
 	for i := range items {
 		it := &items[i]
 		p, o := it.partition, it.offset
-		j.Next[p] = max(j.Next[p], o+1)
+		if i == 0 || p != items[i-1].partition {
+			if at = sources[p]; at == nil {
+				at = &source{resolved: &Offsets{}, last: -1}
+				sources[p] = at
+			}
+		}
+		at.next = max(at.next, o+1)
 		if it.skip != nil {
 			f := FailedRecord{p, o, it.skip.reason, it.skip.detail}
 			if it.skip.reason == "unrecoverable" {
@@ -145,19 +157,25 @@ func fillEntry(j *journalRecord, items []item, fresh []*kgo.Record) {
 			}
 			continue
 		}
-		perPartition(j.Resolved).add(p, o)
+		at.resolved.Add(o)
 		j.Produced++
 		f := fresh[i]
 		if it.there != nil {
 			f = &kgo.Record{Topic: it.there.Topic, Partition: it.there.Partition, Offset: it.there.At}
 		}
-		if n, ok := lastOf[p]; ok {
-			if l := &j.Outputs[n]; l.Topic == f.Topic && l.Partition == f.Partition && l.From+l.Count == o && l.At+l.Count == f.Offset {
+		if at.last >= 0 {
+			if l := &j.Outputs[at.last]; l.Topic == f.Topic && l.Partition == f.Partition && l.From+l.Count == o && l.At+l.Count == f.Offset {
 				l.Count++
 				continue
 			}
 		}
-		lastOf[p] = len(j.Outputs)
+		at.last = len(j.Outputs)
 		j.Outputs = append(j.Outputs, outputRun{p, o, f.Topic, f.Partition, f.Offset, 1})
+	}
+	for p, s := range sources {
+		j.Next[p] = s.next
+		if len(s.resolved.runs) > 0 {
+			j.Resolved[p] = s.resolved
+		}
 	}
 }

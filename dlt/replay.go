@@ -66,8 +66,7 @@ type replay struct {
 	prog    *progress
 	cl      *kgo.Client // transactional
 	ranges  map[int32]*planned
-	targets map[string]*Target
-	hash    map[string]func(string, []byte, int) int
+	targets map[string]*target
 	start   time.Time
 	due     time.Time
 	mine    map[string]map[int32]*Offsets // offsets of the targets written by this job
@@ -85,7 +84,7 @@ type replay struct {
 // Replay carries out a plan, or goes on with it where the journal says it stopped. The report is valid also with an
 // error.
 func (c *Conn) Replay(ctx context.Context, d *Decoder, p *Plan, o ReplayOptions) (*Report, error) {
-	r := &replay{c: c, d: d.clone(), p: p, o: o, start: c.Now(), ranges: map[int32]*planned{}, targets: map[string]*Target{}, hash: map[string]func(string, []byte, int) int{}, mine: map[string]map[int32]*Offsets{}, fast: fastRecords}
+	r := &replay{c: c, d: d.clone(), p: p, o: o, start: c.Now(), ranges: map[int32]*planned{}, targets: map[string]*target{}, mine: map[string]map[int32]*Offsets{}, fast: fastRecords}
 	r.rep = &Report{
 		Job: p.Job, Topic: p.Topic, State: "failed", Guarantee: p.Guarantee, Selected: p.Counts.Selected,
 		FailedRecords: []FailedRecord{}, SkippedRecs: []FailedRecord{}, Outputs: []Output{}, Remaining: p.Counts.Selected,

@@ -66,8 +66,7 @@ func (r *replay) sameTargets(ctx context.Context) error {
 		if len(td.AuthorizedOperations) > 0 && !slices.Contains(td.AuthorizedOperations, kadm.OpWrite) && !slices.Contains(td.AuthorizedOperations, kadm.OpAll) {
 			return &DeniedError{Op: "replay " + r.p.Job, Right: "WRITE", Resource: "topic " + t.Topic}
 		}
-		r.targets[t.Topic] = t
-		r.hash[t.Topic] = hasher(t.Hash)
+		r.targets[t.Topic] = &target{t, hasher(t.Hash)}
 	}
 	return nil
 }

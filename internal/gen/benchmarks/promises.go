@@ -35,6 +35,7 @@ var promises = []promise{
 
 	{family: "Compatibility", what: "a changed pair of JSON Schemas with its witness, median over the vectors", figure: figure{"Vectors", "µs-median-break"}, limit: 5000},
 	{family: "Compatibility", what: "the same, worst pair", figure: figure{"Vectors", "µs-worst"}, limit: 200_000},
+	{family: "Compatibility", what: "1,000 messages in 100 documents, 20 of them changed, against a commit, whole process", figure: figure{"CompatCheck", "median-ms"}, limit: 1000, floor: nothing, floorIs: emptyProgram},
 
 	{family: "Plan", what: "10,000 topics and 80,000 rights, none there yet", figure: figure{"Plan/create", "ns/op"}, limit: 5e9},
 	{family: "Plan", what: "the same, nearly all there", figure: figure{"Plan/change", "ns/op"}, limit: 5e9},
