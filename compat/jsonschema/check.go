@@ -108,6 +108,9 @@ func (p *pair) check(ctx, limited context.Context) compat.Result {
 		if p.timeouts() != before {
 			return p.unproven("a pattern ran out of time")
 		}
+		if p.s.node(p.w.root) != p.s.node(p.r.root) && (p.w.paradox() || p.r.paradox()) {
+			return p.unproven(paradoxReason)
+		}
 		return p.compatible(filled)
 	}
 	v, ok := out.value, false

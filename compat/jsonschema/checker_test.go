@@ -221,6 +221,10 @@ func TestVerdicts(t *testing.T) {
 		{"format is an annotation", `{"type":"string"}`, `{"type":"string","format":"date"}`, compat.ProvenCompatible},
 		{"a property called format", `{"properties":{"format":{"type":"string"}}}`, `{"properties":{"format":{"type":"number"}}}`, compat.ProvenBreak},
 		{
+			"a reference to itself that contradicts itself", `{"type":"string","oneOf":[{"$ref":"#"},{"minLength":0}]}`,
+			`{"type":"string","pattern":"x","oneOf":[{"$ref":"#"},{"minLength":0}]}`, compat.Unproven,
+		},
+		{
 			"the same reference twice", `{"properties":{"a":{"$ref":"#/definitions/x"},"b":{"$ref":"#/definitions/x"}},"definitions":{"x":{"type":"string","maxLength":5}}}`,
 			`{"properties":{"a":{"$ref":"#/definitions/x"},"b":{"$ref":"#/definitions/x"}},"definitions":{"x":{"type":"string","maxLength":6}}}`, compat.ProvenCompatible,
 		},
