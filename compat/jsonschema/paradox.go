@@ -1,5 +1,7 @@
 package jsonschema
 
+import "slices"
+
 // A reference may lead back to where it started with the same value in hand. Where that
 // happens under not, if or oneOf, whether the value is valid can depend on its own answer,
 // the other way round. JSON Schema leaves open what then holds (core 2020-12, 9.4.1) and
@@ -13,7 +15,7 @@ func (c *compiled) paradox() bool {
 		if size[ring[n]] == 0 {
 			continue
 		}
-		for _, m := range append(n.oneOf[:len(n.oneOf):len(n.oneOf)], n.not, n.cond) {
+		for _, m := range slices.Concat(n.oneOf, []*node{n.not, n.cond}) {
 			if m != nil && ring[m] == ring[n] {
 				return true
 			}
