@@ -60,8 +60,23 @@ type Options struct {
 	// topic are checked.
 	Validate bool
 	// Parse reads an Avro or Protobuf schema in its own language, which this package
-	// does not know, and says where and why it cannot be read. nil checks none.
-	Parse func(ctx context.Context, s *Schema) (finding.Position, error)
+	// does not know, and says where and why it cannot be read. The judge checks the
+	// examples of messages; nil checks none. A nil Parse checks nothing.
+	Parse func(ctx context.Context, s *Schema) (Judge, finding.Position, error)
+}
+
+// Judge is a schema that was read in its own language.
+type Judge interface {
+	// Misfits are the places where an example, as JSON, does not fit the schema. None
+	// means that it fits, or that nothing can be said.
+	Misfits(example []byte) []Misfit
+}
+
+// Misfit is one place of an example that does not fit its schema.
+type Misfit struct {
+	Pointer string // JSON pointer into the example
+	OnKey   bool   // the field's name is what is wrong
+	Message string // what the schema wants there, and what is there
 }
 
 // ErrNotAllowed is returned by [Options.Remote] for a host that may not be asked.

@@ -29,6 +29,9 @@ type document struct {
 	// where the entries of the document's own maps went, for references to them
 	channels map[*Node]*Channel
 	messages map[*Node]*Message
+
+	// examples under schemas that only their own language can judge
+	foreign []foreignExample
 }
 
 func (d *document) root() *Node { return d.file.root }

@@ -147,7 +147,7 @@ func Rules() []finding.Rule {
 		},
 		{
 			ID: "schema/example-invalid", Severity: finding.Warning, Purpose: "Examples and defaults match their schema.",
-			Why: "Examples feed documentation, tests and replays. An error for message examples and at the top level of a schema in 2.x, as in the official parser; a warning elsewhere.",
+			Why: "Examples feed documentation, tests and replays. An error for message examples and at the top level of a schema in 2.x, as in the official parser; a warning elsewhere. Under Avro each value may be plain JSON or Avro's JSON encoding, and a field with a default or a null branch may be left out; under Protobuf it is the JSON form of Protobuf.",
 			Fix: "Correct the example or the schema.", Source: "AsyncAPI",
 		},
 		{

@@ -29,18 +29,54 @@ func (v *documentCheck) examples(m *Message) {
 			s   *Schema
 		}{{"payload", m.Payload}, {"headers", m.Headers}} {
 			value := e.Get(part.key)
-			if value == nil || part.s == nil || part.s.node == nil || part.s.Format != FormatJSON {
+			if value == nil || part.s == nil || part.s.node == nil {
 				continue
 			}
 			what := "example"
 			if name := e.Get("name").Text(); name != "" {
 				what += " " + quote(name)
 			}
+			what += " of message " + m.ID
 			holder := m.node.Get(part.key).parent
 			own := holder != nil && holder.Identity() == m.Identity
-			v.instance(part.s.node, value, what+" of message "+m.ID, "its "+part.key, e, subjectOf("message", m.ID), own && v.d.file.major == 2)
+			strict := own && v.d.file.major == 2
+			switch {
+			case part.s.Format == FormatJSON:
+				v.instance(part.s.node, value, what, "its "+part.key, e, subjectOf("message", m.ID), strict)
+			case part.s.foreign():
+				v.d.foreign = append(v.d.foreign, foreignExample{
+					schema: part.s, value: value, what: what + " does not match its " + part.key, message: m.ID, strict: strict,
+				})
+			}
 		}
 	}
+}
+
+// foreignExample is judged when the schemas of other languages are read.
+type foreignExample struct {
+	schema        *Schema
+	value         *Node
+	what, message string
+	strict        bool
+}
+
+// misfits reports what the judge of a schema finds in one example.
+func (l *loader) misfits(judge Judge, e foreignExample) {
+	ms := judge.Misfits(e.value.JSON())
+	if len(ms) == 0 {
+		return
+	}
+	is := make([]issue, len(ms))
+	for i, m := range ms {
+		is[i] = issue{kind: issueValue, n: e.value, onKey: m.OnKey, msg: m.Message}
+		if m.Pointer == "" {
+			continue
+		}
+		if n := l.st.pointer(e.value, m.Pointer, 0).node; n != nil {
+			is[i].n = n
+		}
+	}
+	l.report(exampleFinding(is, is[0].n, subjectOf("message", e.message), e.what, e.strict))
 }
 
 // instance reports when a value does not match the schema it stands for. The walk of
@@ -60,7 +96,12 @@ func (v *documentCheck) instance(schema, value *Node, what, against string, at *
 	if len(is) == 0 {
 		is = []issue{leaf(refusal, value)}
 	}
-	f := newFinding("schema/example-invalid", at, sub, what+" does not match "+against+": "+is[0].msg, "correct the example, or the schema")
+	v.d.fs = append(v.d.fs, exampleFinding(is, at, sub, what+" does not match "+against, strict))
+}
+
+// exampleFinding is one finding for all that is wrong with one example.
+func exampleFinding(is []issue, at *Node, sub finding.Subject, what string, strict bool) finding.Finding {
+	f := newFinding("schema/example-invalid", at, sub, what+": "+is[0].msg, "correct the example, or the schema")
 	f.Position = is[0].position()
 	f.Severity = finding.Warning
 	if strict {
@@ -72,7 +113,7 @@ func (v *documentCheck) instance(schema, value *Node, what, against string, at *
 			break
 		}
 	}
-	v.d.fs = append(v.d.fs, f)
+	return f
 }
 
 // refusal is why the library refuses a value, nil when it does not. A schema that it

@@ -29,6 +29,9 @@ type Schema struct {
 	store *store
 }
 
+// foreign reports whether only the schema's own language can judge it.
+func (s *Schema) foreign() bool { return s.Format == FormatAvro || s.Format == FormatProtobuf }
+
 // ErrRemote is the error of reading a schema that lies behind a URL.
 var ErrRemote = errors.New("remote schema was not fetched")
 

@@ -36,7 +36,8 @@ func (l *loader) validate(ctx context.Context, c *Catalog) error {
 	return nil
 }
 
-// foreignSchemas reads each Avro and Protobuf schema once in its own language.
+// foreignSchemas reads each Avro and Protobuf schema once in its own language, and
+// checks the examples of messages against it.
 func (l *loader) foreignSchemas(ctx context.Context, c *Catalog) {
 	if l.o.Parse == nil {
 		return
@@ -49,26 +50,36 @@ func (l *loader) foreignSchemas(ctx context.Context, c *Catalog) {
 			}
 		}
 	}
-	seen := map[Identity]bool{}
+	judges := map[Identity]Judge{}
+	read := func(s *Schema, message string) Judge {
+		judge, seen := judges[s.Identity]
+		if seen || slices.ContainsFunc(wrong[s.Identity.File], func(p string) bool { return strings.HasPrefix(p, s.Identity.Pointer+"/") }) {
+			return judge
+		}
+		judge, at, err := l.o.Parse(ctx, s)
+		judges[s.Identity] = judge
+		if err != nil {
+			f := newFinding("schema/invalid", s.node, subjectOf("message", message), "not a valid "+string(s.Format)+" schema: "+err.Error(), "")
+			if at.File != "" {
+				f.Position = at
+			}
+			l.report(f)
+		}
+		return judge
+	}
 	for ch := range c.Channels() {
 		for _, m := range ch.Messages {
 			for _, s := range [...]*Schema{m.Payload, m.Headers, m.Key} {
-				if s == nil || s.node == nil || s.Format != FormatAvro && s.Format != FormatProtobuf || seen[s.Identity] {
-					continue
+				if s != nil && s.node != nil && s.foreign() {
+					read(s, m.ID)
 				}
-				seen[s.Identity] = true
-				if slices.ContainsFunc(wrong[s.Identity.File], func(p string) bool { return strings.HasPrefix(p, s.Identity.Pointer+"/") }) {
-					continue
-				}
-				at, err := l.o.Parse(ctx, s)
-				if err == nil {
-					continue
-				}
-				f := newFinding("schema/invalid", s.node, subjectOf("message", m.ID), "not a valid "+string(s.Format)+" schema: "+err.Error(), "")
-				if at.File != "" {
-					f.Position = at
-				}
-				l.report(f)
+			}
+		}
+	}
+	for _, d := range l.docs {
+		for _, e := range d.foreign {
+			if judge := read(e.schema, e.message); judge != nil {
+				l.misfits(judge, e)
 			}
 		}
 	}

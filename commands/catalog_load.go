@@ -87,22 +87,23 @@ func catalogOptions(cfg *config.Config, f *catalogFlags, tree *source.Tree) cata
 }
 
 // parseSchema reads a schema with the checker of its language.
-func parseSchema(ctx context.Context, s *catalog.Schema) (finding.Position, error) {
+func parseSchema(ctx context.Context, s *catalog.Schema) (catalog.Judge, finding.Position, error) {
 	v := compat.SchemaVersion(s, "")
 	if v.Err != nil {
-		return finding.Position{}, v.Err
+		return nil, finding.Position{}, v.Err
 	}
 	for _, c := range checkers("", false) {
 		if c.Format() != v.Schema.Format {
 			continue
 		}
-		_, err := c.Parse(ctx, v.Schema)
+		parsed, err := c.Parse(ctx, v.Schema)
 		if se, ok := errors.AsType[*compat.SchemaError](err); ok {
-			return se.At, se.Err
+			return nil, se.At, se.Err
 		}
-		return finding.Position{}, err
+		judge, _ := parsed.(catalog.Judge)
+		return judge, finding.Position{}, err
 	}
-	return finding.Position{}, nil
+	return nil, finding.Position{}, nil
 }
 
 // matchGlob matches a path or any folder above it.

@@ -3,8 +3,6 @@ package avro
 import (
 	"encoding/binary"
 	"errors"
-	"math"
-	"strconv"
 )
 
 // refusal is one reason for which a reader cannot read one message.
@@ -277,18 +275,7 @@ func (c *fitter) fits(d *value, n *node) bool {
 	case kindBoolean:
 		return d.kind == valueBool
 	case kindInt, kindLong:
-		if d.kind != valueNumber {
-			return false
-		}
-		bits := 64
-		if n.kind == kindInt {
-			bits = 32
-		}
-		if _, err := strconv.ParseInt(d.text, 10, bits); err == nil {
-			return true
-		}
-		f, err := strconv.ParseFloat(d.text, 64) // 1.0 and 1e3 are whole numbers as well
-		return err == nil && f == math.Trunc(f) && math.Abs(f) < math.Ldexp(1, bits-1)
+		return whole(d, n.kind)
 	case kindFloat, kindDouble:
 		return d.kind == valueNumber || d.kind == valueString && (d.text == "NaN" || d.text == "Infinity" || d.text == "-Infinity")
 	case kindBytes, kindString:
