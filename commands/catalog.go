@@ -3,6 +3,7 @@ package commands
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -54,8 +55,15 @@ func (d *Deps) readCatalog(ctx context.Context, f *catalogFlags) (cat *catalog.C
 	return cat, err, nil
 }
 
-// notInCatalog is a name that nothing has.
-func notInCatalog(cat *catalog.Catalog, name string) error {
+// notInCatalog is a name that nothing has. With documents that could not be loaded
+// nobody knows that, and they are the error.
+func notInCatalog(cat *catalog.Catalog, name string, loadErr error) error {
+	if loadErr != nil {
+		return &Error{
+			code: CatalogCode, subject: name, hint: "weir catalog validate lists every load error",
+			err: fmt.Errorf("find %s: not in what could be loaded: %w", name, loadErr),
+		}
+	}
 	names := channelNames(cat)
 	hint := "weir catalog list shows what there is"
 	if near := suggest.Nearest(name, names); near != "" {
@@ -71,6 +79,14 @@ type errNotInCatalog string
 
 func (e errNotInCatalog) Error() string {
 	return "find " + string(e) + ": no channel, message, application or owner of the catalog has this name"
+}
+
+// nothing is what an empty list says: only a catalog that was loaded whole has none.
+func nothing(text string, loadErr error) string {
+	if loadErr != nil {
+		text += " in what could be loaded"
+	}
+	return text + "."
 }
 
 // teamOf is the owner of a stream: its definition's, else the first one known.

@@ -7,7 +7,7 @@ import (
 	"github.com/weirhq/weir/internal/term"
 )
 
-func viewCatalogDiff(r *catalogDiff, f term.Format) term.View {
+func viewCatalogDiff(r *catalogDiff, f term.Format, loadErr error) term.View {
 	table := func() *term.Table {
 		t := term.NewTable("CLASS", "SUBJECT*", "CHANGE*", "AFFECTED*", "AT")
 		for i := range r.Changes {
@@ -40,11 +40,11 @@ func viewCatalogDiff(r *catalogDiff, f term.Format) term.View {
 			}
 		}
 		if len(r.Changes) == 0 {
-			p.Line("No changes.")
+			p.Line("%s", nothing("No changes", loadErr))
 			return
 		}
 		p.Line("")
-		p.Line("%s, %d somebody has to act on.", plural(len(r.Changes), "change"), r.Breaking)
+		p.Line("%s, %d somebody has to act on.", strings.TrimSuffix(nothing(plural(len(r.Changes), "change"), loadErr), "."), r.Breaking)
 	}}
 }
 
@@ -82,7 +82,7 @@ func affectedNames(c *catalog.Change) []string {
 
 func markdownDiff(p *term.Page, r *catalogDiff) {
 	clean := strings.NewReplacer("|", `\|`, "<", "&lt;", "\n", " ")
-	p.Line("### Catalog: %d changes, %d somebody has to act on", len(r.Changes), r.Breaking)
+	p.Line("### Catalog: %s, %d somebody has to act on", plural(len(r.Changes), "change"), r.Breaking)
 	if len(r.Changes) == 0 {
 		return
 	}

@@ -65,7 +65,7 @@ func runCatalogGraph(ctx context.Context, d *Deps, o *catalogGraphOptions) error
 	g := cat.Graph()
 	if o.around != "" {
 		if g = g.Around(o.around, o.depth); g == nil {
-			return notInCatalog(cat, o.around)
+			return notInCatalog(cat, o.around, loadErr)
 		}
 	}
 	err = d.Out.Emit(o.format, "catalog_graph", g, term.View{Text: func(p *term.Page) { drawGraph(p, g, o.format) }})

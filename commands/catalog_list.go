@@ -3,11 +3,15 @@ package commands
 import (
 	"cmp"
 	"context"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/weirhq/weir/finding"
+	"github.com/weirhq/weir/internal/suggest"
 	"github.com/weirhq/weir/internal/term"
 )
 
@@ -44,6 +48,9 @@ func newCatalogList(d *Deps) *cobra.Command {
 			}
 			if len(args) > 0 {
 				o.paths = args
+				if near := suggest.Nearest(args[0], catalogKinds); near != "" && !d.isThere(args[0]) {
+					return usage("did you mean "+near+"?", "list %s: it is no file and no folder, and not one of %s", args[0], strings.Join(catalogKinds, ", "))
+				}
 			}
 			return runCatalogList(c.Context(), d, o)
 		},
@@ -53,6 +60,19 @@ func newCatalogList(d *Deps) *cobra.Command {
 	o.bind(c.Flags())
 	c.Flags().StringVar(&o.owner, "owner", "", "only what this team owns")
 	return c
+}
+
+// isThere reports whether a path names something on disk.
+func (d *Deps) isThere(path string) bool {
+	cfg, err := d.Config()
+	if err != nil {
+		return false
+	}
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(cfg.Env().Dir, path)
+	}
+	_, err = os.Stat(path)
+	return err == nil
 }
 
 type catalogChannelRow struct {
@@ -97,18 +117,19 @@ func runCatalogList(ctx context.Context, d *Deps, o *catalogListOptions) error {
 	if err != nil {
 		return err
 	}
+	none := func(what string) string { return nothing("No "+what, loadErr) }
 	mine := func(owner string) bool { return o.owner == "" || o.owner == owner }
 	var report any
 	var view term.View
 	switch o.kind {
 	case "messages":
-		report, view = listMessages(cat, mine)
+		report, view = listMessages(cat, mine, none)
 	case "applications":
-		report, view = listApplications(cat, mine)
+		report, view = listApplications(cat, mine, none)
 	case "owners":
-		report, view = listOwners(cat, mine)
+		report, view = listOwners(cat, mine, none)
 	default:
-		report, view = listChannels(cat, mine)
+		report, view = listChannels(cat, mine, none)
 	}
 	err = d.Out.Emit(o.format, "catalog_"+o.kind, report, view)
 	return cmp.Or(err, loadErr)

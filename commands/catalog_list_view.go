@@ -36,7 +36,7 @@ func rowsView[R any](rows []R, empty string, cols []string, cells func(R) []any,
 	}
 }
 
-func listChannels(cat *catalog.Catalog, mine func(string) bool) (any, term.View) {
+func listChannels(cat *catalog.Catalog, mine func(string) bool, none func(string) string) (any, term.View) {
 	rows := []catalogChannelRow{}
 	for _, s := range cat.Streams() {
 		r := catalogChannelRow{
@@ -47,14 +47,14 @@ func listChannels(cat *catalog.Catalog, mine func(string) bool) (any, term.View)
 			rows = append(rows, r)
 		}
 	}
-	return map[string]any{"channels": rows}, rowsView(rows, "No channels.",
+	return map[string]any{"channels": rows}, rowsView(rows, none("channels"),
 		[]string{"CHANNEL*", "PROTOCOL", "OWNER*", "PRODUCERS*", "CONSUMERS*", ">MESSAGES"},
 		func(r catalogChannelRow) []any {
 			return []any{r.Name, r.Protocol, cell(r.Owner), listCell(r.Producers), listCell(r.Consumers), r.Messages}
 		}, func(r catalogChannelRow) string { return r.Name })
 }
 
-func listMessages(cat *catalog.Catalog, mine func(string) bool) (any, term.View) {
+func listMessages(cat *catalog.Catalog, mine func(string) bool, none func(string) string) (any, term.View) {
 	rows := []catalogMessageRow{}
 	for _, s := range cat.Streams() {
 		ch := s.Channels[0]
@@ -71,14 +71,14 @@ func listMessages(cat *catalog.Catalog, mine func(string) bool) (any, term.View)
 			}
 		}
 	}
-	return map[string]any{"messages": rows}, rowsView(rows, "No messages.",
+	return map[string]any{"messages": rows}, rowsView(rows, none("messages"),
 		[]string{"MESSAGE*", "CHANNEL*", "FORMAT", "COMPATIBILITY", "OWNER*"},
 		func(r catalogMessageRow) []any {
 			return []any{r.Name, r.Channel, r.Format, r.Compatibility, cell(r.Owner)}
 		}, func(r catalogMessageRow) string { return r.Name })
 }
 
-func listApplications(cat *catalog.Catalog, mine func(string) bool) (any, term.View) {
+func listApplications(cat *catalog.Catalog, mine func(string) bool, none func(string) string) (any, term.View) {
 	rows := []catalogApplicationRow{}
 	for _, a := range cat.Applications {
 		r := catalogApplicationRow{
@@ -102,14 +102,14 @@ func listApplications(cat *catalog.Catalog, mine func(string) bool) (any, term.V
 			rows = append(rows, r)
 		}
 	}
-	return map[string]any{"applications": rows}, rowsView(rows, "No applications.",
+	return map[string]any{"applications": rows}, rowsView(rows, none("applications"),
 		[]string{"APPLICATION*", "OWNER*", "FROM", "ASYNCAPI", "SENDS*", "RECEIVES*"},
 		func(r catalogApplicationRow) []any {
 			return []any{r.Name, cell(r.Owner), cell(r.From), r.AsyncAPI, listCell(r.Sends), listCell(r.Receives)}
 		}, func(r catalogApplicationRow) string { return r.Name })
 }
 
-func listOwners(cat *catalog.Catalog, mine func(string) bool) (any, term.View) {
+func listOwners(cat *catalog.Catalog, mine func(string) bool, none func(string) string) (any, term.View) {
 	byTeam := map[string]*catalogOwnerRow{}
 	row := func(team string) *catalogOwnerRow {
 		team = cmp.Or(team, "unknown")
@@ -131,7 +131,7 @@ func listOwners(cat *catalog.Catalog, mine func(string) bool) (any, term.View) {
 		}
 	}
 	slices.SortFunc(rows, func(a, b catalogOwnerRow) int { return cmp.Compare(a.Owner, b.Owner) })
-	return map[string]any{"owners": rows}, rowsView(rows, "No owners.",
+	return map[string]any{"owners": rows}, rowsView(rows, none("owners"),
 		[]string{"OWNER*", ">APPLICATIONS", ">CHANNELS"},
 		func(r catalogOwnerRow) []any { return []any{r.Owner, r.Applications, r.Channels} },
 		func(r catalogOwnerRow) string { return r.Owner })

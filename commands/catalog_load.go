@@ -39,6 +39,14 @@ func (d *Deps) Catalog(ctx context.Context, f *catalogFlags, validate bool) (*ca
 	if err != nil {
 		return nil, err
 	}
+	for _, p := range f.paths {
+		switch {
+		case p == "-":
+			return nil, usage("name a file or a folder", "read catalog -: standard input is not read, because references start from a file")
+		case strings.HasPrefix(p, "git:"):
+			return nil, usage("weir catalog diff and weir compat check read git references", "read catalog %s: name a file or a folder here", p)
+		}
+	}
 	tree, err := source.Open(source.Where{
 		Cwd: cfg.Env().Dir, RefRoot: firstOf(f.refRoot, cfg.Project.Catalog.RefRoot), ConfigDir: cfg.Root,
 		Paths: f.paths, Defaults: cfg.Project.Catalog.Paths,

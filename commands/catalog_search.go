@@ -50,6 +50,9 @@ func runCatalogSearch(ctx context.Context, d *Deps, o *catalogSearchOptions) err
 	if o.limit < 0 {
 		return usage("", "--limit %d: use 0 or more", o.limit)
 	}
+	if strings.TrimSpace(o.query) == "" {
+		return usage("", "TERM is empty")
+	}
 	cat, loadErr, err := d.readCatalog(ctx, &o.catalogFlags)
 	if err != nil {
 		return err
@@ -59,7 +62,7 @@ func runCatalogSearch(ctx context.Context, d *Deps, o *catalogSearchOptions) err
 	if o.limit > 0 && len(hits) > o.limit {
 		hits = hits[:o.limit]
 	}
-	v := rowsView(hits, "Nothing found.", []string{"KIND", "NAME*", "IN*", "MATCH*", "AT"},
+	v := rowsView(hits, nothing("Nothing found", loadErr), []string{"KIND", "NAME*", "IN*", "MATCH*", "AT"},
 		func(h catalog.Hit) []any {
 			match := h.Where
 			if h.Text != "" {

@@ -52,7 +52,7 @@ func runCatalogShow(ctx context.Context, d *Deps, o *catalogShowOptions) error {
 	}
 	r := findEntry(cat, o.name)
 	if r == nil {
-		return notInCatalog(cat, o.name)
+		return notInCatalog(cat, o.name, loadErr)
 	}
 	return cmp.Or(d.Out.Emit(o.format, "catalog_entry", r, viewCatalogEntry(r)), loadErr)
 }

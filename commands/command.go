@@ -153,6 +153,16 @@ func atLeastOne(name string) cobra.PositionalArgs {
 	}
 }
 
+// atMost wants n arguments or fewer.
+func atMost(n int) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) > n {
+			return usage("see "+c.CommandPath()+" --help", "unexpected argument %q", args[n])
+		}
+		return nil
+	}
+}
+
 // none wants no arguments.
 func none(c *cobra.Command, args []string) error { return exactly()(c, args) }
 

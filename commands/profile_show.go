@@ -20,7 +20,7 @@ func newProfileShow(d *Deps) *cobra.Command {
 
 			# One word for a shell prompt
 			$ weir profile show -o name`),
-		Args:              cobra.MaximumNArgs(1),
+		Args:              atMost(1),
 		Annotations:       map[string]string{Offline: "yes"},
 		ValidArgsFunction: d.completeProfiles,
 		RunE: func(_ *cobra.Command, args []string) error {

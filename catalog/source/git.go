@@ -49,7 +49,7 @@ func (*RefError) Code() string { return "usage" }
 // Hint says how to get the missing commit.
 func (e *RefError) Hint() string {
 	if e.Ref == "" {
-		return "run it inside a git work tree, or compare with a folder: --against DIR"
+		return "run it inside a git work tree, or name a folder instead of git:REF"
 	}
 	if e.Shallow {
 		return "the clone is shallow: fetch the whole history (actions/checkout with fetch-depth: 0, GitLab with GIT_DEPTH: 0, or git fetch --unshallow)"

@@ -68,6 +68,28 @@ func (e *OutsideError) Hint() string { return "name a common folder with --ref-r
 // Code is the class of the failure.
 func (*OutsideError) Code() string { return "usage" }
 
+// RootError is a root that is no folder.
+type RootError struct {
+	Dir string
+	Err error
+}
+
+func (e *RootError) Error() string { return "open folder " + e.Dir + ": " + plain(e.Err) }
+func (e *RootError) Unwrap() error { return e.Err }
+
+// Code is the class of the failure.
+func (*RootError) Code() string { return "usage" }
+
+func plain(err error) string {
+	if errors.Is(err, fs.ErrNotExist) {
+		return "there is no such folder"
+	}
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
+		return pe.Err.Error()
+	}
+	return err.Error()
+}
+
 // Open finds the root and opens it as a folder. The root is --ref-root, else the
 // folder of weir.yaml, else the top of the git tree, else the common parent of the
 // paths.
@@ -85,7 +107,7 @@ func Open(w Where) (*Tree, error) {
 	}
 	r, err := os.OpenRoot(root)
 	if err != nil {
-		return nil, fmt.Errorf("open catalog root: %w", err)
+		return nil, &RootError{Dir: root, Err: err}
 	}
 	return &Tree{FS: r.FS(), Dir: root, Paths: rel, close: r.Close}, nil
 }
@@ -160,7 +182,7 @@ func outsideOf(root string, paths []string) error {
 func resolve(dir string) (string, error) {
 	r, err := filepath.EvalSymlinks(dir)
 	if err != nil {
-		return "", fmt.Errorf("open catalog root: %w", err)
+		return "", &RootError{Dir: dir, Err: err}
 	}
 	return r, nil
 }
