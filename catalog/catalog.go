@@ -199,6 +199,8 @@ func (*SettingError) Code() string { return "usage" }
 type EnvError struct {
 	Env   string
 	Known []string // sorted
+	// Unloaded is the number of files that could not be loaded and may declare it.
+	Unloaded int
 }
 
 func (e *EnvError) Error() string {
@@ -207,6 +209,12 @@ func (e *EnvError) Error() string {
 
 // Hint lists the environments that exist.
 func (e *EnvError) Hint() string {
+	switch {
+	case e.Unloaded > 0 && len(e.Known) == 0:
+		return countOf(e.Unloaded, "file") + " could not be loaded: weir catalog validate without --env says why"
+	case e.Unloaded > 0:
+		return "known: " + join(e.Known) + "; " + countOf(e.Unloaded, "file") + " could not be loaded, weir catalog validate without --env says why"
+	}
 	if len(e.Known) == 0 {
 		return "the catalog declares no servers"
 	}

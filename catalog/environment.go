@@ -6,7 +6,7 @@ import (
 )
 
 // selectEnv keeps the channels and operations that exist in the environment.
-func (c *Catalog) selectEnv(env string) error {
+func (c *Catalog) selectEnv(env string) *EnvError {
 	known := map[string]bool{}
 	for _, a := range c.Applications {
 		for _, s := range a.Servers {

@@ -384,6 +384,11 @@ func (l *loader) assemble() (*Catalog, error) {
 	}
 	if l.o.Env != "" {
 		if err := c.selectEnv(l.o.Env); err != nil {
+			files := map[string]bool{}
+			for _, e := range l.errs {
+				files[e.At.File] = true
+			}
+			err.Unloaded = len(files)
 			return nil, err
 		}
 	}

@@ -68,8 +68,8 @@ func catalogOptions(cfg *config.Config, f *catalogFlags, tree *source.Tree) cata
 		FS: tree.FS, Dir: tree.Dir, Paths: tree.Paths, Env: f.env, Overlays: section.Env[f.env].Overlays,
 		Compatibility: cfg.Project.Compat.Mode, Severities: section.Severities, Parse: parseSchema,
 		Limits: catalog.Limits{
-			DocumentBytes: int64(section.Limits["document_bytes"]), Depth: section.Limits["depth"],
-			Nodes: section.Limits["nodes"], Files: section.Limits["files"],
+			DocumentBytes: section.Limits.DocumentBytes, Depth: section.Limits.Depth,
+			Nodes: section.Limits.Nodes, Files: section.Limits.Files,
 		},
 		Perspective: func(file string) catalog.Perspective {
 			for _, p := range section.Perspective {

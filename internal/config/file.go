@@ -60,9 +60,35 @@ type Catalog struct {
 	AllowRemote []string                `yaml:"allow_remote"`
 	Perspective []Perspective           `yaml:"perspective"`
 	Env         map[string]Env          `yaml:"env"`
-	Limits      map[string]int          `yaml:"limits"`
+	Limits      Limits                  `yaml:"limits"`
 	Severities  map[string]string       `yaml:"severities"`
 	Sources     map[string]SourceOption `yaml:"sources"`
+}
+
+// Limits bound what one load of the catalog may cost; zero takes the default.
+type Limits struct {
+	DocumentBytes int64 `yaml:"document_bytes"`
+	Depth         int   `yaml:"depth"`
+	Nodes         int   `yaml:"nodes"`
+	Files         int   `yaml:"files"`
+}
+
+// check refuses words and numbers that would be passed over.
+func (c *Catalog) check(path string) error {
+	if l := c.Limits; min(l.DocumentBytes, int64(l.Depth), int64(l.Nodes), int64(l.Files)) < 0 {
+		return bad("leave it out for the default", "%s: catalog.limits: a limit is a positive number", path)
+	}
+	for _, p := range c.Perspective {
+		if p.Is != "application" && p.Is != "client" {
+			return bad("", "%s: catalog.perspective: %q for %s: use application or client", path, p.Is, p.Match)
+		}
+	}
+	for _, glob := range slices.Sorted(maps.Keys(c.Sources)) {
+		if d := c.Sources[glob].Dialect; d != "" && d != "specmesh" {
+			return bad("", "%s: catalog.sources.%s: unknown dialect %q: use specmesh", path, glob, d)
+		}
+	}
+	return nil
 }
 
 // Perspective sets how publish and subscribe of AsyncAPI 2.x documents are meant.
@@ -194,6 +220,9 @@ func parse(path string, b []byte) (*File, error) {
 	}
 	if err := doc.Content[0].Decode(f); err != nil {
 		return nil, bad("", "%s", yamlText(path, err))
+	}
+	if err := f.Catalog.check(path); err != nil {
+		return nil, err
 	}
 	f.node = doc.Content[0]
 	f.waiverLines()
