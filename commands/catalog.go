@@ -65,7 +65,7 @@ func notInCatalog(cat *catalog.Catalog, name string, loadErr error) error {
 		}
 	}
 	names := channelNames(cat)
-	hint := "weir catalog list shows what there is"
+	hint := "weir catalog search finds parts of names, weir catalog list shows what there is"
 	if near := suggest.Nearest(name, names); near != "" {
 		hint = "did you mean " + near + "?"
 	}

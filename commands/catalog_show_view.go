@@ -67,7 +67,7 @@ func viewValue(p *term.Page, label string, v *valueReport, always bool) {
 func viewChannel(p *term.Page, r *channelReport, wide bool) {
 	p.Line("%s", term.In(term.Bold, r.Name))
 	if text := strings.TrimSpace(r.Title + ". " + r.Description); text != "." {
-		p.Line("  %s", strings.TrimPrefix(text, ". "))
+		p.Block("  ", strings.TrimPrefix(text, ". "))
 	}
 	p.Line("  %-22s %s", "protocol", r.Protocol)
 	if r.Live != "yes" {
@@ -138,7 +138,7 @@ func viewOperations(p *term.Page, ops []operationReport) {
 func viewMessage(p *term.Page, m *messageReport, alone, wide bool) {
 	p.Line("Message %s", term.In(term.Bold, m.Name))
 	if m.Description != "" {
-		p.Line("  %s", m.Description)
+		p.Block("  ", m.Description)
 	}
 	if alone {
 		p.Line("  %-22s %s", "channel", m.Channel)
@@ -173,7 +173,7 @@ func viewMessage(p *term.Page, m *messageReport, alone, wide bool) {
 			if f.Required {
 				req = "yes"
 			}
-			t.Row("  "+f.Path, f.Type, req, cell(f.PII), cell(f.Description))
+			t.Row("  "+f.Path, f.Type, req, cell(f.PII), cell(strings.Join(strings.Fields(f.Description), " ")))
 		}
 		p.Table(t)
 	}
@@ -186,7 +186,7 @@ func viewMessage(p *term.Page, m *messageReport, alone, wide bool) {
 func viewApplication(p *term.Page, a *applicationReport) {
 	p.Line("%s %s", term.In(term.Bold, a.Name), a.Version)
 	if a.Description != "" {
-		p.Line("  %s", a.Description)
+		p.Block("  ", a.Description)
 	}
 	if a.ID != "" {
 		p.Line("  %-22s %s", "id", a.ID)

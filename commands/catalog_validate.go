@@ -29,7 +29,8 @@ func newCatalogValidate(d *Deps) *cobra.Command {
 			Check AsyncAPI 2.0 to 2.6, 3.0 and 3.1 documents: syntax, references, the official
 			schemas and rules, bindings, examples, topic names and ownership. PATH is a file or
 			a folder; without one, catalog.paths of weir.yaml, else the current folder.
-			Everything is offline and nothing is written.
+			Everything is offline and nothing is written. Files are named from the root of the
+			catalog: --ref-root, else the folder of weir.yaml, else the top of the git tree.
 
 			A file that cannot be loaded is reported and left out, and the others are still
 			checked: exit 2. Any other finding at or above --fail-on: exit 3.`),
