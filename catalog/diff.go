@@ -60,8 +60,16 @@ type Affected struct {
 // however many channels and applications share what was edited. Versions in info and
 // keys of x-parser-* never count.
 func Diff(old, cur *Catalog) []Change {
-	d := &differ{old: old, new: cur, changes: []Change{}, compared: map[Identity]bool{}, sharing: map[Identity][]*Stream{}, gone: map[string]bool{}}
+	d := &differ{
+		old: old, new: cur, changes: []Change{}, compared: map[Identity]bool{}, sharing: map[Identity][]*Stream{},
+		gone: map[string]bool{}, namesakes: map[string]bool{},
+	}
 	for _, c := range [...]*Catalog{old, cur} {
+		seen := map[string]bool{}
+		for _, a := range c.Applications {
+			d.namesakes[appName(a)] = d.namesakes[appName(a)] || seen[appName(a)]
+			seen[appName(a)] = true
+		}
 		for _, s := range c.Streams() {
 			for _, ch := range s.Channels {
 				for _, m := range ch.Messages {
@@ -89,6 +97,8 @@ type differ struct {
 	compared map[Identity]bool
 	sharing  map[Identity][]*Stream // message -> streams of both catalogs
 	gone     map[string]bool        // names of channels that are no more
+
+	namesakes map[string]bool // names that several documents of one side have
 }
 
 func (d *differ) add(c Change) {
@@ -125,26 +135,40 @@ func (d *differ) compare(sub finding.Subject, name string, a, b fact, class Chan
 		}
 		return f.v
 	}
+	msg := name + " changed"
+	if was, is := shorten(show(a), 80), shorten(show(b), 80); was != is {
+		msg = name + " " + was + " -> " + is
+	}
 	d.add(Change{
-		Class: class, Subject: sub, Message: name + " " + shorten(show(a), 80) + " -> " + shorten(show(b), 80),
+		Class: class, Subject: sub, Message: msg,
 		Old: a.v, New: b.v, OldAt: a.at, NewAt: b.at, Affected: affected,
 	})
 }
 
-func appKey(a *Application) string {
+func appName(a *Application) string {
 	if a.ID != "" {
 		return a.ID
 	}
 	return cmpOr(a.Title, a.File)
 }
 
+// app is the same for a document on both sides, wherever its file lies, unless
+// several have its name.
+func (d *differ) app(a *Application) string {
+	name := appName(a)
+	if d.namesakes[name] {
+		name += "\x00" + a.File
+	}
+	return name
+}
+
 func (d *differ) applications() {
 	olds, news := map[string]*Application{}, map[string]*Application{}
 	for _, a := range d.old.Applications {
-		olds[appKey(a)] = a
+		olds[d.app(a)] = a
 	}
 	for _, a := range d.new.Applications {
-		news[appKey(a)] = a
+		news[d.app(a)] = a
 	}
 	for _, k := range slices.Sorted(maps.Keys(olds)) {
 		a, b := olds[k], news[k]
@@ -374,18 +398,18 @@ func (d *differ) operations() {
 	index := func(c *Catalog) map[key]*Operation {
 		m := map[key]*Operation{}
 		for op := range c.Operations() {
-			m[key{appKey(op.App), op.ID}] = op
+			m[key{d.app(op.App), op.ID}] = op
 		}
 		return m
 	}
 	olds, news := index(d.old), index(d.new)
 	apps := map[string]bool{}
 	for _, a := range d.new.Applications {
-		apps[appKey(a)] = true
+		apps[d.app(a)] = true
 	}
 	oldApps := map[string]bool{}
 	for _, a := range d.old.Applications {
-		oldApps[appKey(a)] = true
+		oldApps[d.app(a)] = true
 	}
 	name := func(op *Operation) string {
 		if op.Channel == nil {
