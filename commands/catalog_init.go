@@ -36,7 +36,7 @@ func newCatalogInit(d *Deps) *cobra.Command {
 
 			# With your names
 			$ weir catalog init billing/asyncapi.yaml --domain billing --owner team-payments`),
-		Args:        atMost(1),
+		Args:        atMostOne,
 		Annotations: map[string]string{Offline: "yes", Next: "weir catalog validate"},
 		RunE: func(_ *cobra.Command, args []string) error {
 			o.file = "asyncapi.yaml"

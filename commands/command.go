@@ -153,14 +153,12 @@ func atLeastOne(name string) cobra.PositionalArgs {
 	}
 }
 
-// atMost wants n arguments or fewer.
-func atMost(n int) cobra.PositionalArgs {
-	return func(c *cobra.Command, args []string) error {
-		if len(args) > n {
-			return usage("see "+c.CommandPath()+" --help", "unexpected argument %q", args[n])
-		}
-		return nil
+// atMostOne wants one argument or none.
+func atMostOne(c *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return usage("see "+c.CommandPath()+" --help", "unexpected argument %q", args[1])
 	}
+	return nil
 }
 
 // none wants no arguments.

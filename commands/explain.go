@@ -42,7 +42,7 @@ func newExplain(d *Deps) *cobra.Command {
 
 			# Every rule about topics
 			$ weir explain -o name | grep ^topic/`),
-		Args:        atMost(1),
+		Args:        atMostOne,
 		Annotations: map[string]string{Offline: "yes"},
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			var ids []string

@@ -24,7 +24,7 @@ func newProfileCheck(d *Deps) *cobra.Command {
 		Example: doc(`
 			# Do my credentials still work?
 			$ weir profile check prod`),
-		Args:              atMost(1),
+		Args:              atMostOne,
 		Annotations:       map[string]string{Next: "weir doctor"},
 		ValidArgsFunction: d.completeProfiles,
 		RunE: func(c *cobra.Command, args []string) error {

@@ -20,7 +20,7 @@ func newProfileShow(d *Deps) *cobra.Command {
 
 			# One word for a shell prompt
 			$ weir profile show -o name`),
-		Args:              atMost(1),
+		Args:              atMostOne,
 		Annotations:       map[string]string{Offline: "yes"},
 		ValidArgsFunction: d.completeProfiles,
 		RunE: func(_ *cobra.Command, args []string) error {

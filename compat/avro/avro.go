@@ -8,8 +8,9 @@
 // the writer's schema and the package's own resolving reader, following the Avro
 // specification, refuses it under the reader's. The package refuses to trust a
 // codec's own compatibility check for that, and to guess: a break without a message
-// (a type that contains itself without end) is unproven. The two types to know are
-// [Checker] and [compat.Finding].
+// (a type that contains itself without end) is unproven. It also judges whether an
+// example of a message fits its schema, in either way of writing one as JSON. The two
+// types to know are [Checker] and [compat.Finding].
 package avro
 
 import (

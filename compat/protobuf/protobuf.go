@@ -4,9 +4,10 @@
 // It compares linked descriptors, editions features included, under two profiles:
 // what the binary format tolerates ([Wire]), and what the binary and the JSON
 // format tolerate together ([WireJSON], what weir takes for the truth). It can also
-// predict what a Confluent registry answers, from parsed files alone. It refuses
-// files it cannot link, editions it does not know, and imports nobody resolves;
-// it never runs generated code. The two types to know are [Checker] and [Change].
+// predict what a Confluent registry answers, from parsed files alone, and judge whether
+// an example is a message in the JSON form. It refuses files it cannot link, editions
+// it does not know, and imports nobody resolves; it never runs generated code. The two
+// types to know are [Checker] and [Change].
 package protobuf
 
 import (
