@@ -361,7 +361,7 @@ func (s *store) fetch(u string) *resolution {
 			return
 		}
 		if err != nil {
-			e.err = &LoadError{Rule: RuleRefRemote, At: finding.Position{File: u}, Message: "fetch " + u + ": " + err.Error(), Err: err}
+			e.err = &LoadError{Rule: RuleRefRemote, At: finding.Position{File: u}, Message: "cannot be fetched: " + err.Error(), Err: err}
 			return
 		}
 		name := u
@@ -435,7 +435,10 @@ func (r *resolution) loadError(n *Node) *LoadError {
 		if le != nil {
 			// The file's own error, at its own place: one cause, however many need it.
 			own := *le
-			own.Hint = strings.TrimPrefix(le.Hint+"; needed by "+at.Pos().String(), "; ")
+			own.Hint = "correct the reference at " + at.Pos().String() + ", or what it leads to"
+			if le.Hint != "" {
+				own.Hint = le.Hint + "; needed by " + at.Pos().String()
+			}
 			return &own
 		}
 	case refOK:
