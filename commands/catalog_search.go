@@ -62,7 +62,11 @@ func runCatalogSearch(ctx context.Context, d *Deps, o *catalogSearchOptions) err
 	if o.limit > 0 && len(hits) > o.limit {
 		hits = hits[:o.limit]
 	}
-	v := rowsView(hits, nothing("Nothing found", loadErr), []string{"KIND", "NAME*", "IN*", "MATCH*", "AT"},
+	empty := nothing("Nothing found", loadErr)
+	if words := strings.Fields(o.query); len(words) > 1 && d.isThere(words[len(words)-1]) {
+		empty += " " + words[len(words)-1] + " was taken for a word; --catalog names a path."
+	}
+	v := rowsView(hits, empty, []string{"KIND", "NAME*", "IN*", "MATCH*", "AT"},
 		func(h catalog.Hit) []any {
 			match := h.Where
 			if h.Text != "" {
