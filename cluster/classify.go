@@ -215,6 +215,12 @@ func firstError(ctx context.Context, p *Profile, subject string, err error) erro
 		return bad("the listener speaks TLS and "+string(p.Protocol())+" does not", "set security.protocol to SSL or SASL_SSL")
 	case strings.Contains(text, "beginning of an HTTP response"):
 		return bad("an HTTP server answers there", "the port is not a Kafka broker's")
+	case strings.Contains(text, "response exceeds BrokerMaxReadBytes"), strings.Contains(text, "correlation ID mismatch"):
+		return bad("what answers there does not speak the Kafka protocol", "check that the port is a Kafka broker's")
+	case p.UsesTLS() && !p.UsesSASL() && strings.Contains(text, "immediately after a request was issued"),
+		p.UsesTLS() && strings.Contains(text, "during api versions negotiation"):
+		// The handshake went well, so TLS is not what is wrong.
+		return bad("the broker closed the connection before its first answer, inside TLS", hintListener)
 	case p.UsesTLS() && (isCut(err) || isRecordHeader(err)):
 		return bad("the listener does not speak TLS, or closed the connection during the handshake", "check that the port is the TLS listener; for a listener without TLS set security.protocol to PLAINTEXT or SASL_PLAINTEXT")
 	case p.SASL.Mechanism == OAuthBearer && strings.Contains(text, "unexpected data in oauth response"):
@@ -226,14 +232,18 @@ func firstError(ctx context.Context, p *Profile, subject string, err error) erro
 	case isCut(err):
 		return bad("the broker closed the connection before its first answer", hintListener)
 	}
-	return classify(op, subject, err)
+	e := classify(op, subject, err)
+	if e.Class == TimedOut {
+		e.Remedy = "the port is open but silent: check that it is a Kafka broker's and whether it wants TLS, or raise --timeout"
+	}
+	return e
 }
 
 // classifyTLS places failures of certificates and handshakes; they never heal.
 func classifyTLS(e *Error, err error) bool {
 	if he, ok := errors.AsType[x509.HostnameError](err); ok {
 		e.Err = errors.New(strings.TrimPrefix(he.Error(), "x509: "))
-		e.Remedy = "dial a name the certificate holds, or set tls.server_name"
+		e.Remedy = "dial a name the certificate holds, or set tls.server_name or -X ssl.server.name=NAME"
 	} else if ua, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
 		e.Err = errors.New(strings.TrimPrefix(ua.Error(), "x509: "))
 		e.Remedy = "name the authority's certificate: tls.ca or -X ssl.ca.location=FILE"

@@ -205,6 +205,16 @@ func TestOpenMisconfigured(t *testing.T) {
 		hangUp(c)
 		_, _ = c.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
 	})
+	garbage := answering(t, func(c net.Conn) {
+		hangUp(c)
+		_, _ = c.Write([]byte("SSH-2.0-OpenSSH\r\n"))
+	})
+	wrongID := answering(t, func(c net.Conn) {
+		hangUp(c)
+		_, _ = c.Write([]byte("\x00\x00\x00\x08abcdefgh"))
+	})
+	// A broker that wants SASL goes through the handshake and answers ApiVersions.
+	saslInTLS := fake(t, kfake.TLS(certs.server(tls.NoClientCert)), kfake.EnableSASL(), kfake.Superuser("PLAIN", "u", "p"))
 	plain := fake(t)
 	tests := []struct {
 		name      string
@@ -217,6 +227,9 @@ func TestOpenMisconfigured(t *testing.T) {
 		{"TLS client, plaintext port", Profile{Brokers: []string{answering(t, hangUp)}, TLS: TLS{CA: certs.ca}}, "does not speak TLS", "PLAINTEXT"},
 		{"TLS client, HTTP port", Profile{Brokers: []string{http}, TLS: TLS{CA: certs.ca}}, "does not speak TLS", "PLAINTEXT"},
 		{"HTTP port", Profile{Brokers: []string{http}}, "an HTTP server answers there", "not a Kafka broker"},
+		{"another protocol", Profile{Brokers: []string{garbage}}, "does not speak the Kafka protocol", "Kafka broker's"},
+		{"another protocol with a plausible length", Profile{Brokers: []string{wrongID}}, "does not speak the Kafka protocol", "Kafka broker's"},
+		{"TLS without SASL, SASL_SSL port", Profile{Brokers: saslInTLS.ListenAddrs(), TLS: TLS{CA: certs.ca}}, "inside TLS", "SASL or not"},
 		{"unknown authority", Profile{Brokers: tlsKafka.ListenAddrs(), TLS: TLS{Enabled: true}}, "signed by unknown authority", "tls.ca"},
 		{"wrong host name", Profile{Brokers: tlsKafka.ListenAddrs(), TLS: TLS{CA: certs.ca, ServerName: "other"}}, "not other", "server_name"},
 		{"client certificate missing", Profile{Brokers: mtlsKafka.ListenAddrs(), TLS: TLS{CA: certs.ca}}, "ended the TLS handshake", "client certificate"},
@@ -471,8 +484,10 @@ func TestOpenMutualTLS(t *testing.T) {
 		{"nothing verified", TLS{Cert: c.cert, Key: c.key, Verify: VerifyNone}, ""},
 		{"chain still verified", TLS{Cert: c.cert, Key: c.key, Verify: VerifyCA}, "unknown authority"},
 		{"wrong store password", TLS{CA: c.ca, Keystore: Store{File: p12, Password: keyPW}}, "the password is wrong"},
-		{"wrong key password", TLS{CA: c.ca, Keystore: Store{File: jks, Password: storePW}, KeyPassword: storePW}, "another password"},
-		{"wrong jks password", TLS{Truststore: Store{File: trustJKS, Password: keyPW}}, "wrong password"},
+		{"wrong key password", TLS{CA: c.ca, Keystore: Store{File: jks, Password: storePW}, KeyPassword: storePW}, "the key's password is wrong"},
+		{"wrong jks password", TLS{Truststore: Store{File: trustJKS, Password: keyPW}}, "t.jks: the password is wrong"},
+		{"jks truststore without a password, as Java takes it", TLS{Truststore: Store{File: trustJKS}, Cert: c.cert, Key: c.key}, ""},
+		{"jks keystore without a password", TLS{CA: c.ca, Keystore: Store{File: jks}}, "needs a password, and none is set"},
 		{"key of another certificate", TLS{CA: c.ca, Cert: c.ca, Key: c.key}, "private key does not match"},
 		{"no key", TLS{CA: c.ca, Cert: c.cert, Key: c.cert}, "no private key"},
 		{"neither format", TLS{CA: c.ca, Keystore: Store{File: write("junk", []byte("junk"))}}, "neither PEM, PKCS12 nor JKS"},
@@ -485,6 +500,48 @@ func TestOpenMutualTLS(t *testing.T) {
 				t.Errorf("class %v: %v", classOf(err), err)
 			}
 		})
+	}
+}
+
+// TestJavaStores reads what keytool and openssl write and Go's libraries cannot make:
+// both.p12 holds a trusted certificate and, after it, a key; empty.p12 held one once;
+// the certificate of untrusted.p12 is not marked as trusted. All have the password
+// changeit and end in a hundred years.
+func TestJavaStores(t *testing.T) {
+	store := func(name, password string) Store {
+		return Store{File: filepath.Join("testdata", "stores", name), Password: newSecret(secretLiteral, password)}
+	}
+	both := store("both.p12", "changeit")
+	trusted, err := authorities(t.Context(), &TLS{Truststore: both}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(trusted, func(c *x509.Certificate) bool { return c.Subject.CommonName == "store test authority" }) {
+		t.Errorf("the authority is not trusted: %d certificates", len(trusted))
+	}
+	pairs, err := clientCertificates(t.Context(), &TLS{Keystore: both}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := x509.ParseCertificate(pairs[0].Certificate[0])
+	if err != nil || leaf.Subject.CommonName != "store test client" {
+		t.Errorf("presents %v, %v", leaf.Subject, err)
+	}
+	for _, tt := range []struct {
+		tls       TLS
+		err, hint string
+	}{
+		{TLS{Truststore: store("empty.p12", "changeit")}, "holds no trusted certificate", "authority"},
+		{TLS{Keystore: store("empty.p12", "changeit")}, "holds no private key", ""},
+		{TLS{Keystore: store("untrusted.p12", "changeit")}, "holds no private key", ""},
+		{TLS{Truststore: store("untrusted.p12", "changeit")}, "not marked as trusted", "keytool -importcert"},
+		{TLS{Truststore: store("both.p12", "other")}, "both.p12: the password is wrong", "ssl.truststore.password"},
+		{TLS{Keystore: store("both.p12", "")}, "needs a password, and none is set", "ssl.keystore.password"},
+	} {
+		_, err := tlsConfig(t.Context(), &tt.tls, nil)
+		if err == nil || !errContains(err, tt.err) || !strings.Contains(hintOf(err), tt.hint) || classOf(err) != Misconfigured {
+			t.Errorf("%v, hint %q; want %q, %q", err, hintOf(err), tt.err, tt.hint)
+		}
 	}
 }
 

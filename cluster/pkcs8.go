@@ -21,7 +21,10 @@ import (
 // seconds, and no tool writes more than a tenth of it.
 const maxPBKDF2 = 10_000_000
 
-var errKeyPassword = errors.New("the key's password is wrong")
+var (
+	errKeyPassword   = errors.New("the key's password is wrong")
+	errNoKeyPassword = errors.New("the key is encrypted and no key password is set")
+)
 
 // plainKey returns the private key's PEM block without encryption. Java keeps
 // password-protected keys as ENCRYPTED PRIVATE KEY (PKCS#8 with PBES2, RFC 8018),
@@ -35,7 +38,7 @@ func plainKey(b []byte, password string) ([]byte, error) {
 		switch {
 		case block.Type == "ENCRYPTED PRIVATE KEY":
 			if password == "" {
-				return nil, errors.New("the key is encrypted and no key password is set")
+				return nil, errNoKeyPassword
 			}
 			der, err := decryptPKCS8(block.Bytes, password)
 			if err != nil {

@@ -242,7 +242,7 @@ func (p *Profile) Validate() error {
 		return misconfigured(op, setting, hint, format, args...)
 	}
 	if len(p.Brokers) == 0 {
-		return bad("brokers", "name at least one: -b HOST:PORT", "no broker is named")
+		return bad("brokers", "name at least one HOST:PORT", "no broker is named")
 	}
 	for _, b := range ParseBrokers(p.Brokers...) {
 		if err := checkAddress(b); err != nil {

@@ -2,13 +2,16 @@ package cluster
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v4"
@@ -84,6 +87,35 @@ func TestSecretResolve(t *testing.T) {
 			}
 			if err != nil && strings.Contains(err.Error(), canary) {
 				t.Errorf("the error repeats the secret: %v", err)
+			}
+		})
+	}
+}
+
+// TestSecretCommandEnds meets commands whose children outlive the shell and hold its output.
+func TestSecretCommandEnds(t *testing.T) {
+	soon, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	cancelled, cancelNow := context.WithCancel(t.Context())
+	time.AfterFunc(100*time.Millisecond, cancelNow)
+	for _, tt := range []struct {
+		name, command string
+		ctx           context.Context
+		want          string
+		is            error
+	}{
+		{"timeout", "sleep 10; echo late", soon, "", context.DeadlineExceeded},
+		{"cancelled", "sleep 10; echo late", cancelled, "", context.Canceled},
+		{"an agent stays", "sleep 10 & echo token", t.Context(), "token", nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			began := time.Now()
+			got, err := SecretFromCommand(tt.command).Resolve(tt.ctx, nil)
+			if got != tt.want || !errors.Is(err, tt.is) {
+				t.Errorf("got %q, %v; want %q, %v", got, err, tt.want, tt.is)
+			}
+			if took := time.Since(began); took > 5*time.Second {
+				t.Errorf("took %s", took)
 			}
 		})
 	}
@@ -230,12 +262,51 @@ func TestReadProperties(t *testing.T) {
 		{name: "kerberos key", in: "\nsasl.kerberos.service.name=kafka\n", err: "f.properties:2 sasl.kerberos.service.name: Kerberos"},
 		{name: "provider class", in: "security.providers=com.x.Y\n", err: "f.properties:1 security.providers: weir cannot honour"},
 		{name: "callback class", in: "sasl.login.callback.handler.class=com.x.Y\n", err: "cannot run the Java class com.x.Y"},
-		{name: "foreign module", in: "sasl.jaas.config=com.sun.security.auth.module.Krb5LoginModule required useKeyTab=true;\n", err: "cannot run the login module com.sun"},
+		{name: "kerberos module", in: "sasl.jaas.config=com.sun.security.auth.module.Krb5LoginModule required useKeyTab=true;\n", err: "f.properties:1 sasl.jaas.config: Kerberos is not supported"},
+		{name: "foreign module", in: "sasl.jaas.config=com.x.Module required;\n", err: "cannot run the login module com.x.Module"},
 		{name: "module against mechanism", in: "security.protocol=SASL_SSL\nsasl.mechanism=PLAIN\nsasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required username=\"a\" password=\"" + canary + "\";\n", err: "f.properties:3 sasl.jaas.config: its login module does not belong"},
 		{name: "role arn", in: "sasl.jaas.config=software.amazon.msk.auth.iam.IAMLoginModule required awsRoleArn=\"arn\";\n", err: "cannot honour the option awsRoleArn"},
 		{name: "open quote", in: "sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required password=\"" + canary + "\n", err: "a quote is not closed"},
 		{name: "identity provider", in: "sasl.oauthbearer.token.endpoint.url=https://idp/token\n", err: "does not run the exchange"},
-		{name: "bad escape", in: "client.id=\\u12\n", err: "line 1: a \\u escape"},
+		{name: "bad escape", in: "client.id=\\u12\n", err: "f.properties:1: a \\u escape"},
+		{name: "too long", in: strings.Repeat("x", maxProperties+1), err: "f.properties: larger than 1048576 bytes"},
+		{
+			name: "identity provider in the module", err: "f.properties:1 sasl.jaas.config: weir does not run the exchange",
+			in: "sasl.jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required clientId=a clientSecret=" + canary + ";\n",
+		},
+		{
+			// Java wants the type said; without a value of their own the lines are joined with spaces.
+			name: "inline PEM",
+			in: "security.protocol=SSL\nssl.truststore.type=PEM\nssl.keystore.type=PEM\n" +
+				"ssl.truststore.certificates=-----BEGIN X-----\\nAB\\nCD\\n-----END X-----\n" +
+				"ssl.keystore.certificate.chain=-----BEGIN X----- \\\n AB \\\n CD \\\n -----END X-----\n" +
+				"ssl.keystore.key=-----BEGIN Y----- AB CD -----END Y-----\n",
+			want: Profile{Source: "f.properties", SecurityProtocol: SSL, TLS: TLS{
+				caPEM: "-----BEGIN X-----\nAB\nCD\n-----END X-----\n", certPEM: "-----BEGIN X-----\nAB\nCD\n-----END X-----\n",
+				keyPEM: newSecret(secretLiteral, "-----BEGIN Y-----\nAB\nCD\n-----END Y-----\n"),
+			}},
+		},
+		{
+			name: "inline PEM and a file", in: "security.protocol=SSL\nssl.keystore.location=k.p12\nssl.keystore.certificate.chain=x\n",
+			err: "f.properties:3 ssl.keystore.certificate.chain: ssl.keystore.location is set as well",
+		},
+		{
+			name: "a type without a store", in: "security.protocol=SSL\nssl.keystore.type=JKS\nssl.truststore.type=JKS\n",
+			want: Profile{Source: "f.properties", SecurityProtocol: SSL},
+		},
+		{
+			name: "Latin-1, as Java reads it", in: "client.id=gr\xfcn\n",
+			want: Profile{Source: "f.properties", SecurityProtocol: Plaintext, ClientID: "grün"},
+		},
+		{
+			name: "short file URL", in: "security.protocol=SASL_SSL\nsasl.mechanism=OAUTHBEARER\nsasl.oauthbearer.token.endpoint.url=file:/run/a%20b\n",
+			want: Profile{Source: "f.properties", SecurityProtocol: SASLSSL, SASL: SASL{Mechanism: OAuthBearer, Token: SecretFromFile("/run/a b")}},
+		},
+		{
+			name: "misspelt", in: "securty.protocol=SSL\n",
+			want:     Profile{Source: "f.properties", SecurityProtocol: Plaintext},
+			warnings: []string{"f.properties:1: securty.protocol: ignored: weir has no such setting; did you mean security.protocol?"},
+		},
 		{name: "config provider", in: "config.providers=f\nclient.id=${f:/x:y}\n", err: "refers to a config provider"},
 	}
 	for _, tt := range tests {

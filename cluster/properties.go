@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // maxProperties bounds a properties file, in bytes. PEM chains inside included, real
@@ -29,9 +31,12 @@ type entry struct {
 // other unknown key gives one warning. Settings that Java itself ignores under the
 // file's security.protocol are left out with a warning, as Java does.
 func ReadProperties(r io.Reader, path string) (p Profile, warnings []string, err error) {
-	entries, err := scanProperties(r)
+	entries, line, err := scanProperties(r)
 	if err != nil {
-		return Profile{}, nil, &Error{Class: Misconfigured, Op: "read", What: path, Err: err}
+		if line > 0 {
+			path += ":" + strconv.Itoa(line)
+		}
+		return Profile{}, nil, &Error{Class: Misconfigured, Op: "read", What: path, Err: bareIO(err), Remedy: "it has to be a Java properties file of key=value lines"}
 	}
 	pr := propertiesReader{path: path, set: map[string]entry{}}
 	pr.p.Source = path
@@ -72,6 +77,11 @@ func (pr *propertiesReader) refuse(e entry, hint, format string, args ...any) er
 	return misconfigured(pr.at(e), e.key, hint, format, args...)
 }
 
+const (
+	noExchange = "weir does not run the exchange with an identity provider"
+	hintToken  = "set sasl.oauthbearer.token.endpoint.url to a file:// URL that holds the token, or use a weir profile with sasl.token {command: ...}"
+)
+
 // Callback handlers that only say what weir does by itself.
 const (
 	iamCallback   = "software.amazon.msk.auth.iam.IAMClientCallbackHandler"
@@ -100,11 +110,11 @@ func (pr *propertiesReader) apply(e entry) error {
 		return pr.refuse(e, "give the token by a weir profile: sasl.token {command: ...}", "weir cannot run the Java class %s", e.value)
 	case "sasl.oauthbearer.token.endpoint.url":
 		// Java reads the token from a file when the URL says so.
-		if f, ok := strings.CutPrefix(e.value, "file://"); ok {
-			pr.p.SASL.Token = SecretFromFile(f)
+		if u, err := url.Parse(e.value); err == nil && u.Scheme == "file" && u.Path != "" {
+			pr.p.SASL.Token = SecretFromFile(u.Path)
 			return nil
 		}
-		return pr.refuse(e, "point it at a file:// URL that holds the token, or use a weir profile with sasl.token {command: ...}", "weir does not run the exchange with an identity provider")
+		return pr.refuse(e, hintToken, noExchange)
 	case "ssl.key.password":
 		pr.p.TLS.KeyPassword = literal
 		return nil
@@ -115,13 +125,13 @@ func (pr *propertiesReader) apply(e entry) error {
 		pr.p.TLS.Truststore.Password = literal
 		return nil
 	case "ssl.keystore.key":
-		pr.p.TLS.keyPEM = literal
+		pr.p.TLS.keyPEM = newSecret(secretLiteral, linesOfPEM(e.value))
 		return nil
 	case "ssl.keystore.certificate.chain":
-		pr.p.TLS.certPEM = e.value
+		pr.p.TLS.certPEM = linesOfPEM(e.value)
 		return nil
 	case "ssl.truststore.certificates":
-		pr.p.TLS.caPEM = e.value
+		pr.p.TLS.caPEM = linesOfPEM(e.value)
 		return nil
 	case "bootstrap.servers", "security.protocol", "sasl.mechanism", "client.id",
 		"ssl.keystore.location", "ssl.keystore.type", "ssl.truststore.location", "ssl.truststore.type",
@@ -139,8 +149,35 @@ func (pr *propertiesReader) apply(e entry) error {
 	if why := unhonoured(e); why != "" {
 		return pr.refuse(e, "take it out if the cluster does not need it", "%s", why)
 	}
+	if near := nearest(e.key, append(knownX(), "sasl.jaas.config")); near != "" {
+		pr.warn(e, "ignored: weir has no such setting; did you mean %s?", near)
+		return nil
+	}
 	pr.warn(e, "ignored: weir has no such setting")
 	return nil
+}
+
+// linesOfPEM breaks PEM text that was joined with spaces, as lines ended by a backslash
+// are, so that header, body and footer stand on lines of their own.
+func linesOfPEM(s string) string {
+	const begin, end, dashes = "-----BEGIN ", "-----END ", "-----"
+	var b strings.Builder
+	for rest := s; ; {
+		_, after, ok := strings.Cut(rest, begin)
+		if !ok && b.Len() > 0 {
+			return b.String()
+		}
+		label, after, named := strings.Cut(after, dashes)
+		body, after, ended := strings.Cut(after, end)
+		if !ok || !named || !ended {
+			return s // not PEM: whoever reads it says so
+		}
+		_, rest, _ = strings.Cut(after, dashes)
+		if !strings.Contains(body, ":") { // the headers of old encrypted keys need their lines
+			body = "\n" + strings.Join(strings.Fields(body), "\n") + "\n"
+		}
+		b.WriteString(begin + label + dashes + body + end + label + dashes + "\n")
+	}
 }
 
 // unhonoured names the security settings whose meaning weir would change by ignoring
@@ -179,6 +216,21 @@ func (pr *propertiesReader) finish() error {
 	if !p.UsesTLS() && !p.TLS.IsZero() {
 		pr.warnings = append(pr.warnings, fmt.Sprintf("%s: its ssl.* settings have no effect with security.protocol=%s", pr.path, proto))
 		p.TLS = TLS{}
+	}
+	for _, s := range []struct {
+		store    *Store
+		inline   bool
+		key, loc string
+	}{
+		{&p.TLS.Truststore, p.TLS.caPEM != "", "ssl.truststore.certificates", "ssl.truststore.location"},
+		{&p.TLS.Keystore, p.TLS.certPEM != "", "ssl.keystore.certificate.chain", "ssl.keystore.location"},
+	} {
+		switch {
+		case s.inline && s.store.File != "":
+			return pr.refuse(pr.set[s.key], "keep one of them", "%s is set as well", s.loc)
+		case s.inline, s.store.Password.IsZero() && s.store.File == "":
+			*s.store = Store{} // a type alone names no store; Java wants it said beside inline PEM
+		}
 	}
 	if !p.UsesSASL() {
 		return nil
@@ -256,14 +308,20 @@ func (pr *propertiesReader) jaas(e entry) error {
 			}
 			s.Extensions[ext] = opt(k)
 		}
+		if options["clientId"] != "" || options["clientSecret"] != "" {
+			return pr.refuse(e, hintToken, noExchange)
+		}
 		if _, ok := pr.set["sasl.oauthbearer.token.endpoint.url"]; !ok && s.Token.IsZero() {
-			return pr.refuse(e, "set sasl.oauthbearer.token.endpoint.url to a file:// URL, or use a weir profile with sasl.token {command: ...}", "it names no place where the token can be read")
+			return pr.refuse(e, hintToken, "it names no place where the token can be read")
 		}
 	case moduleIAM:
 		s.AWSProfile = opt("awsProfileName")
 		opt("awsDebugCreds")
 		opt("awsMaxRetries")
 	default:
+		if strings.HasSuffix(module, ".Krb5LoginModule") {
+			return pr.refuse(e, "use PLAIN, SCRAM, a token or AWS IAM", "Kerberos is not supported")
+		}
 		return pr.refuse(e, "use the Plain, Scram, OAuthBearer or AWS IAM login module", "weir cannot run the login module %s", module)
 	}
 	if len(options) > 0 {
@@ -369,20 +427,22 @@ func quoted(s string) (v string, n int, err error) {
 	return "", 0, errors.New("a quote is not closed")
 }
 
-// scanProperties reads the syntax of java.util.Properties.load, in UTF-8 as Kafka's
-// tools are given it today.
-func scanProperties(r io.Reader) ([]entry, error) {
+// scanProperties reads the syntax of java.util.Properties.load. Java takes every byte for
+// a Latin-1 letter; lines that are valid UTF-8 are read as what their writer saw. With an
+// error comes the line it is on, or 0.
+func scanProperties(r io.Reader) (entries []entry, line int, err error) {
 	sc := bufio.NewScanner(io.LimitReader(r, maxProperties+1))
 	sc.Buffer(make([]byte, 0, 4096), maxProperties+1)
 	sc.Split(splitJavaLines)
 	var out []entry
-	total, line := 0, 0
+	total := 0
 	var logical strings.Builder
 	start, continued := 0, false
 	flush := func() error {
 		k, v, err := splitProperty(logical.String())
 		if err != nil {
-			return fmt.Errorf("line %d: %w", start, err)
+			line = start
+			return err
 		}
 		out = append(out, entry{k, v, start})
 		logical.Reset()
@@ -393,9 +453,9 @@ func scanProperties(r io.Reader) ([]entry, error) {
 		line++
 		total += len(sc.Bytes()) + 1
 		if total > maxProperties {
-			return nil, fmt.Errorf("larger than %d bytes", maxProperties)
+			return nil, 0, fmt.Errorf("larger than %d bytes", maxProperties)
 		}
-		text := strings.TrimLeft(sc.Text(), " \t\f")
+		text := strings.TrimLeft(latin1(sc.Text()), " \t\f")
 		if !continued {
 			if line == 1 {
 				text = strings.TrimPrefix(text, "\ufeff")
@@ -413,18 +473,33 @@ func scanProperties(r io.Reader) ([]entry, error) {
 		}
 		logical.WriteString(text)
 		if err := flush(); err != nil {
-			return nil, err
+			return nil, line, err
 		}
 	}
-	if err := sc.Err(); err != nil {
-		return nil, err
+	switch err := sc.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		return nil, 0, fmt.Errorf("larger than %d bytes", maxProperties)
+	case err != nil:
+		return nil, 0, err
 	}
 	if continued {
 		if err := flush(); err != nil {
-			return nil, err
+			return nil, line, err
 		}
 	}
-	return out, nil
+	return out, 0, nil
+}
+
+// latin1 reads what is not UTF-8 as Java does.
+func latin1(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	runes := make([]rune, len(s))
+	for i := range len(s) {
+		runes[i] = rune(s[i])
+	}
+	return string(runes)
 }
 
 // splitJavaLines ends a line at \n, \r or \r\n.

@@ -612,9 +612,32 @@ func (l *GroupList) Err() error {
 	if len(l.Groups) > 0 || l.Scope.Complete == nil || *l.Scope.Complete {
 		return nil
 	}
+	if err := l.Silent("list groups", ""); err != nil {
+		return err
+	}
 	e := Denied("list groups", "", "DESCRIBE", "Group", nil)
 	e.Err = errors.New("no group is visible, and this user is not authorised to DESCRIBE on Group, so there may be some")
 	return e
+}
+
+// Silent is an unreachable [Error] when brokers did not answer, and nil otherwise: what is
+// missing in the listing may be theirs.
+func (l *GroupList) Silent(op, subject string) error {
+	if len(l.SilentBrokers) == 0 {
+		return nil
+	}
+	ids := make([]string, len(l.SilentBrokers))
+	for i, id := range l.SilentBrokers {
+		ids[i] = strconv.Itoa(int(id))
+	}
+	what := "broker " + ids[0]
+	if len(ids) > 1 {
+		what = "brokers " + strings.Join(ids, ", ")
+	}
+	return &Error{
+		Class: Unreachable, Op: op, What: subject, Remedy: hintDoctor,
+		Err: errors.New("none is visible, and " + what + " did not answer, so there may be some"),
+	}
 }
 
 // Groups lists the groups of every type, sorted by name. states and types filter on the

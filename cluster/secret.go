@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -20,6 +21,8 @@ const (
 	// maxSecret bounds what a secret's file or command may yield, in bytes. OAuth
 	// tokens with many claims and inline PEM keys stay far below it.
 	maxSecret = 256 << 10
+	// secretGrace is how long a command that was told to end may keep its output open.
+	secretGrace = 100 * time.Millisecond
 )
 
 type secretKind int
@@ -164,9 +167,18 @@ func (s Secret) run(ctx context.Context) (string, error) {
 	c := exec.CommandContext(ctx, shell, flag, s.ref()) //nolint:gosec // the operator's own profile names the command
 	var out limited
 	c.Stdout = &out
-	if err := c.Run(); err != nil {
+	// What the shell has started lives on when the shell is killed, and holds the pipe.
+	c.WaitDelay = secretGrace
+	err := c.Run()
+	if errors.Is(err, exec.ErrWaitDelay) && ctx.Err() == nil {
+		err = nil // it has ended well and left something running, an agent perhaps
+	}
+	if err != nil {
 		if out.over { // the command may have died of it, which would hide the cause
 			err = fmt.Errorf("more than %d bytes of output", maxSecret)
+		}
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return "", ctx.Err() // ^C says nothing about the command
 		}
 		if ctx.Err() != nil {
 			return "", &Error{Class: TimedOut, Op: "read secret", What: "from its command", Err: ctx.Err(), Remedy: hint}

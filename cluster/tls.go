@@ -128,10 +128,10 @@ func authorities(ctx context.Context, t *TLS, getenv func(string) (string, bool)
 	case formatPKCS12:
 		certs, err = pkcs12Authorities(data, pw)
 	default:
-		err = errors.New("neither PEM, PKCS12 nor JKS")
+		err = errFormat
 	}
 	if err != nil {
-		return nil, &Error{Class: Misconfigured, Op: opTLS, What: subject, Err: err}
+		return nil, storeError(subject, "truststore", pw, err)
 	}
 	if len(certs) == 0 {
 		return nil, misconfigured(opTLS, subject, "it must hold the certificate of the authority that signed the brokers' ones", "it holds no trusted certificate")
@@ -196,15 +196,41 @@ func clientCertificates(ctx context.Context, t *TLS, getenv func(string) (string
 	case formatPKCS12:
 		certs, err = pkcs12Pair(data, pw)
 	default:
-		err = errors.New("neither PEM, PKCS12 nor JKS")
+		err = errFormat
 	}
 	if err == nil && len(certs) == 0 {
 		err = errors.New("it holds no private key with a certificate")
 	}
 	if err != nil {
-		return nil, &Error{Class: Misconfigured, Op: opTLS, What: t.Keystore.File, Err: err}
+		return nil, storeError(t.Keystore.File, "keystore", pw, err)
 	}
 	return certs, nil
+}
+
+var (
+	errFormat        = errors.New("neither PEM, PKCS12 nor JKS")
+	errStorePassword = errors.New("the password is wrong")
+	errNotTrusted    = errors.New("its certificates are not marked as trusted, so that Java does not trust them either")
+)
+
+// storeError says what is wrong with a file of certificates or keys, and what to set.
+// kind is truststore or keystore.
+func storeError(file, kind, password string, err error) error {
+	e := &Error{Class: Misconfigured, Op: opTLS, What: file, Err: err}
+	switch {
+	case errors.Is(err, errStorePassword):
+		if password == "" {
+			e.Err = errors.New("it needs a password, and none is set")
+		}
+		e.Remedy = fmt.Sprintf("set ssl.%[1]s.password, or tls.%[1]s.password in a profile", kind)
+	case errors.Is(err, errKeyPassword), errors.Is(err, errNoKeyPassword):
+		e.Remedy = "set ssl.key.password, or tls.key_password in a profile"
+	case errors.Is(err, errFormat):
+		e.Remedy = "convert other stores with keytool -importkeystore -deststoretype PKCS12"
+	case errors.Is(err, errNotTrusted):
+		e.Remedy = "import them with keytool -importcert, or name a PEM file"
+	}
+	return e
 }
 
 type storeFormat int
@@ -253,7 +279,7 @@ func pemCertificates(b []byte) ([]*x509.Certificate, error) {
 func onePair(cert, key []byte, password, subject string) ([]tls.Certificate, error) {
 	key, err := plainKey(key, password)
 	if err != nil {
-		return nil, &Error{Class: Misconfigured, Op: opTLS, What: subject, Err: err}
+		return nil, storeError(subject, "keystore", password, err)
 	}
 	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
@@ -262,19 +288,25 @@ func onePair(cert, key []byte, password, subject string) ([]tls.Certificate, err
 	return []tls.Certificate{pair}, nil
 }
 
+// jksStore reads a store. Its digest proves the password and that nothing was changed.
 func jksStore(data []byte, password string) (keystore.KeyStore, error) {
 	ks := keystore.New(keystore.WithOrderedAliases())
-	if err := ks.Load(bytes.NewReader(data), []byte(password)); err != nil {
-		return ks, fmt.Errorf("read the JKS file (a wrong password looks like this too): %w", err)
+	err := ks.Load(bytes.NewReader(data), []byte(password))
+	switch {
+	case err == nil:
+		return ks, nil
+	case strings.Contains(err.Error(), "invalid digest"):
+		return ks, errStorePassword
 	}
-	return ks, nil
+	return ks, fmt.Errorf("read the JKS file: %w", err)
 }
 
 func jksAuthorities(data []byte, password string) ([]*x509.Certificate, error) {
 	ks, err := jksStore(data, password)
-	if err != nil {
+	if err != nil && (password != "" || !errors.Is(err, errStorePassword)) {
 		return nil, err
 	}
+	// Without a password the certificates are readable and unproven: Java takes them too.
 	var out []*x509.Certificate
 	for _, a := range ks.Aliases() {
 		if !ks.IsTrustedCertificateEntry(a) {
@@ -305,7 +337,7 @@ func jksPairs(data []byte, password, keyPassword string) ([]tls.Certificate, err
 		}
 		e, err := ks.GetPrivateKeyEntry(a, []byte(keyPassword))
 		if err != nil {
-			return nil, fmt.Errorf("entry %s (its key may have another password): %w", a, err)
+			return nil, fmt.Errorf("entry %s: %w", a, errKeyPassword)
 		}
 		key, err := x509.ParsePKCS8PrivateKey(e.PrivateKey)
 		if err != nil {
@@ -324,37 +356,42 @@ func jksPairs(data []byte, password, keyPassword string) ([]tls.Certificate, err
 
 func pkcs12Authorities(data []byte, password string) ([]*x509.Certificate, error) {
 	certs, err := pkcs12.DecodeTrustStore(data, password)
-	if err == nil {
+	switch {
+	case err == nil:
 		return certs, nil
+	case errors.Is(err, pkcs12.ErrIncorrectPassword):
+		return nil, errStorePassword
+	case isEmptyPKCS12(err):
+		return nil, nil
 	}
-	if errors.Is(err, pkcs12.ErrIncorrectPassword) {
-		return nil, errors.New("the password is wrong")
+	// Java keeps a key and what it trusts in one file, if asked to. The library does not
+	// tell then which certificate is marked, so all of them count.
+	if _, leaf, chain, err := pkcs12.DecodeChain(data, password); err == nil {
+		return append(chain, leaf), nil
 	}
-	// Stores made without Java's trust attribute: take every certificate.
-	blocks, pemErr := pkcs12.ToPEM(data, password) //nolint:staticcheck // deprecated for how it writes keys; only certificates are taken
-	if pemErr != nil {
-		return nil, fmt.Errorf("read the PKCS12 file: %w", err)
+	if strings.Contains(err.Error(), "not marked as trusted") {
+		return nil, errNotTrusted
 	}
-	for _, b := range blocks {
-		if b.Type != "CERTIFICATE" {
-			continue
-		}
-		c, err := x509.ParseCertificate(b.Bytes)
-		if err != nil {
-			return nil, err
-		}
-		certs = append(certs, c)
-	}
-	return certs, nil
+	return nil, fmt.Errorf("read the PKCS12 file: %w", err)
 }
+
+// isEmptyPKCS12 knows the library's word for a store without entries.
+func isEmptyPKCS12(err error) bool { return strings.Contains(err.Error(), "this file has 0") }
 
 func pkcs12Pair(data []byte, password string) ([]tls.Certificate, error) {
 	key, leaf, chain, err := pkcs12.DecodeChain(data, password)
-	if errors.Is(err, pkcs12.ErrIncorrectPassword) {
-		return nil, errors.New("the password is wrong")
-	}
-	if err != nil {
+	switch {
+	case err == nil:
+	case errors.Is(err, pkcs12.ErrIncorrectPassword):
+		return nil, errStorePassword
+	case isEmptyPKCS12(err), strings.Contains(err.Error(), "private key missing"):
+		return nil, nil
+	default:
 		return nil, fmt.Errorf("read the PKCS12 file: %w", err)
+	}
+	// A certificate that was put in before the key comes first, and is not the key's.
+	if i := slices.IndexFunc(chain, func(c *x509.Certificate) bool { return isKeyOf(key, c) }); i >= 0 && !isKeyOf(key, leaf) {
+		leaf, chain[i] = chain[i], leaf
 	}
 	if _, ok := key.(crypto.Signer); !ok {
 		return nil, errors.New("the PKCS12 file's key cannot sign")
@@ -366,4 +403,13 @@ func pkcs12Pair(data []byte, password string) ([]tls.Certificate, error) {
 		}
 	}
 	return []tls.Certificate{pair}, nil
+}
+
+func isKeyOf(key any, c *x509.Certificate) bool {
+	signer, ok := key.(crypto.Signer)
+	if !ok {
+		return false
+	}
+	pub, ok := signer.Public().(interface{ Equal(crypto.PublicKey) bool })
+	return ok && pub.Equal(c.PublicKey)
 }

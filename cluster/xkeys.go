@@ -166,6 +166,12 @@ func refusedX(key string) string {
 		return "weir does not run the exchange with an identity provider; give the token: -X sasl.oauthbearer.token=cmd:COMMAND"
 	case strings.HasPrefix(key, "sasl.kerberos."):
 		return "Kerberos is not supported; use SCRAM, OAUTHBEARER or client certificates"
+	case key == "ssl.keystore.key", key == "ssl.key.pem":
+		return "it holds a private key: keep it in a file and set ssl.key.location=FILE"
+	case key == "ssl.keystore.certificate.chain", key == "ssl.certificate.pem":
+		return "keep the certificate in a file and set ssl.certificate.location=FILE"
+	case key == "ssl.truststore.certificates", key == "ssl.ca.pem":
+		return "keep the certificates in a file and set ssl.ca.location=FILE"
 	case strings.HasPrefix(key, "ssl.engine."), strings.HasPrefix(key, "ssl.provider"):
 		return "engines and providers are not supported; give the key as a file"
 	}

@@ -135,6 +135,9 @@ func addMembers(ctx context.Context, d *Deps, conn *cluster.Conn, l *groupListin
 
 // groupMissing tells a group that does not exist from one that may not be seen.
 func groupMissing(name string, list *cluster.GroupList) error {
+	if err := list.Silent("list group", name); err != nil {
+		return err
+	}
 	if c := list.Scope.Complete; c == nil || !*c {
 		return cluster.Denied("list group", name, "DESCRIBE", "Group", nil)
 	}

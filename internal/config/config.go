@@ -259,11 +259,19 @@ func (c *Config) fromFlags() (*Profile, error) {
 			return nil, err
 		}
 	}
-	p.Source = "--command-config " + f.CommandConfig
+	var from []string
 	if len(f.Brokers) > 0 {
 		p.Brokers = cluster.ParseBrokers(f.Brokers...)
-		p.Source = "-b"
-	} else if len(p.Brokers) == 0 {
+		from = append(from, "-b")
+	}
+	if f.CommandConfig != "" {
+		from = append(from, "--command-config "+f.CommandConfig)
+	}
+	if len(f.X) > 0 {
+		from = append(from, "-X")
+	}
+	p.Source = strings.Join(from, " with ")
+	if len(f.Brokers) == 0 && len(p.Brokers) == 0 {
 		return nil, bad("add -b HOST:PORT", "the settings given name no brokers: connection settings come whole from one source")
 	}
 	p.ResolvePaths(c.env.Dir, c.env.Home)
@@ -332,7 +340,10 @@ func (c *Config) fromEnv(name string, withKeys bool) (*Profile, error) {
 func readProperties(path string) (cluster.Profile, []string, error) {
 	fh, err := os.Open(path)
 	if err != nil {
-		return cluster.Profile{}, nil, bad("", "read --command-config: %v", err)
+		if pe, ok := errors.AsType[*os.PathError](err); ok {
+			err = pe.Err
+		}
+		return cluster.Profile{}, nil, bad("check the path and its rights", "read --command-config %s: %v", path, err)
 	}
 	defer func() { _ = fh.Close() }()
 	return cluster.ReadProperties(fh, path)
