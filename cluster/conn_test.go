@@ -266,6 +266,27 @@ func TestClassifyAfterFirstAnswer(t *testing.T) {
 	}
 }
 
+// TestGroupsOfASilentBroker: a list that is empty because a coordinator is down is not
+// blamed on missing rights, and not called complete.
+func TestGroupsOfASilentBroker(t *testing.T) {
+	k := fake(t, kfake.NumBrokers(2))
+	c := open(t, Profile{Brokers: k.ListenAddrs()}, Options{})
+	k.ControlKey(kmsg.ListGroups.Int16(), func(kmsg.Request) (kmsg.Response, error, bool) {
+		k.KeepControl()
+		if k.CurrentNode() == 1 {
+			return nil, errors.New("gone"), true // cuts the connection
+		}
+		return nil, nil, false
+	})
+	l, err := c.Groups(t.Context(), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Err(); classOf(err) != Unreachable || !errContains(err, "broker 1 did not answer") {
+		t.Errorf("class %v: %v", classOf(err), err)
+	}
+}
+
 func TestOpenSASL(t *testing.T) {
 	k := fake(t, kfake.EnableSASL(), kfake.User("PLAIN", "p", "plain-pw"), kfake.User("SCRAM-SHA-256", "s2", "s2-pw"), kfake.User("SCRAM-SHA-512", "s5", "s5-pw"))
 	env := func(k string) (string, bool) { return strings.CutPrefix(k, "PW_") }

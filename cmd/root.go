@@ -82,6 +82,7 @@ func newRoot(d *commands.Deps, p *program) *cobra.Command {
 	root.SetHelpCommand(newHelp(d.Out, root))
 	commands.Group(root)
 	commands.CompleteGlobals(d, root)
+	commands.CompleteTopicFlags(d, root)
 	return root
 }
 

@@ -32,7 +32,6 @@ func newACLWhatCan(d *Deps) *cobra.Command {
 
 			# Everything it may do with one topic
 			$ weir acl what-can User:billing topic:orders.placed.v1`),
-		Args:              cobra.RangeArgs(1, 2),
 		Annotations:       map[string]string{Next: "weir acl can PRINCIPAL OPERATION RESOURCE"},
 		ValidArgsFunction: d.completeQuestion("principal", "resource"),
 		RunE:              func(c *cobra.Command, args []string) error { return runACLWhatCan(c.Context(), d, o, args) },

@@ -11,9 +11,10 @@ import (
 	"github.com/weirhq/weir/cluster"
 )
 
-// completionTime bounds what a completion may take; whoever presses Tab will not
-// wait longer, and a completion that fails says nothing.
-const completionTime = time.Second
+// completionTime bounds what a completion may take, so that it is over within a second
+// with the program's start; whoever presses Tab will not wait longer, and a completion
+// that fails says nothing.
+const completionTime = 900 * time.Millisecond
 
 // maxCompletions is the number of names offered; more is noise in a shell.
 const maxCompletions = 200
@@ -86,6 +87,19 @@ func (d *Deps) completeProfiles(_ *cobra.Command, args []string, prefix string) 
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	return filterNames(cfg.Profiles(), prefix, nil), cobra.ShellCompDirectiveNoFileComp
+}
+
+// CompleteTopicFlags completes --topic wherever a command has one.
+func CompleteTopicFlags(d *Deps, c *cobra.Command) {
+	if c.Flags().Lookup("topic") != nil {
+		// The acl commands have registered theirs, which cobra keeps.
+		_ = c.RegisterFlagCompletionFunc("topic", func(c *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
+			return d.completeTopics(true)(c, nil, prefix)
+		})
+	}
+	for _, sub := range c.Commands() {
+		CompleteTopicFlags(d, sub)
+	}
 }
 
 // CompleteGlobals registers the completions of the root's persistent flags.

@@ -31,7 +31,8 @@ func newDLTInspect(d *Deps) *cobra.Command {
 
 			# The same, for a program
 			$ weir dlt inspect orders-dlt -o json`),
-		Annotations: map[string]string{Next: "weir dlt plan TOPIC --cause ID --out plan.json"},
+		Annotations:       map[string]string{Next: "weir dlt plan TOPIC --cause ID --out plan.json"},
+		ValidArgsFunction: d.completeTopics(false),
 		Args: func(c *cobra.Command, args []string) error {
 			if o.from != "" {
 				return none(c, args)

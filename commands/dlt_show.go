@@ -39,7 +39,8 @@ func newDLTShow(d *Deps) *cobra.Command {
 
 			# Everything an archive tells, one JSON line a record
 			$ weir dlt show --from letters.ndjson -o json`),
-		Annotations: map[string]string{Next: "weir dlt plan TOPIC --offsets P:A-B --out plan.json"},
+		Annotations:       map[string]string{Next: "weir dlt plan TOPIC --offsets P:A-B --out plan.json"},
+		ValidArgsFunction: d.completeTopics(false),
 		Args: func(c *cobra.Command, args []string) error {
 			if o.from != "" {
 				return none(c, args)

@@ -69,6 +69,7 @@ func viewProfile(p *config.Profile) term.View {
 			line("key", p.TLS.Key)
 			line("truststore", p.TLS.Truststore.File)
 			line("keystore", p.TLS.Keystore.File)
+			line("verify", string(p.TLS.Verify))
 			line("cluster id", p.ClusterID)
 			line("environment", p.Environment)
 			if p.Protected {

@@ -138,7 +138,10 @@ func projectPath(dir string) string {
 	}
 	for d := dir; ; d = filepath.Dir(d) {
 		path := filepath.Join(d, "weir.yaml")
-		if fi, err := os.Stat(path); err == nil && fi.Mode().IsRegular() {
+		// A link that leads nowhere is found, so that reading it says so.
+		if fi, err := os.Stat(path); err == nil && !fi.IsDir() {
+			return path
+		} else if _, lerr := os.Lstat(path); err != nil && lerr == nil {
 			return path
 		}
 		if top == "" || d == top {

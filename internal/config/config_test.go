@@ -156,11 +156,15 @@ func TestStrictFiles(t *testing.T) {
 		"doubled key":     {"profile: a\nprofile: b\n", `:2:1: the key "profile" stands twice`},
 		"wrong shape":     {"profiles: [a]\n", `:1:11: a mapping is needed here`},
 		"scalar for list": {"catalog:\n  paths: x\n", `:2:10: a list is needed here`},
-		"second document": {"profile: a\n---\nprofile: b\n", `a second YAML document`},
+		"second document": {"profile: a\n---\nprofile: b\n", `:2:1: a second YAML document`},
 		"alias":           {"profile: &x a\ncurrent_profile: *x\n", `:2:18: aliases are not used in configuration`},
-		"literal secret":  {"profiles: {p: {brokers: [a], sasl: {password: hunter2}}}\n", `weir.yaml:1: a literal secret is refused`},
-		"broken":          {"profiles: {\n", ``},
-		"tab":             {"profiles:\n\tx: 1\n", ``},
+		"literal secret":  {"profiles: {p: {brokers: [a], sasl: {password: hunter2}}}\n", `weir.yaml:1:47: a literal secret is refused`},
+		"broken":          {"profiles: {\n", `weir.yaml:2:1: did not find`},
+		"tab":             {"profiles:\n\tx: 1\n", `weir.yaml:2:1: found character that cannot start any token; a tab does not indent`},
+		"no bool":         {"profiles:\n  p: {brokers: [a], protected: maybe}\n", `weir.yaml:2:32: true or false is needed here, not "maybe"`},
+		"no number":       {"compat:\n  history: many\n", `weir.yaml:2:12: a whole number is needed here, not "many"`},
+		"unknown word":    {"profiles:\n  p: {brokers: [a], tls: {verify: maybe}}\n", `weir.yaml:2:35: unknown verification "maybe"`},
+		"nameless":        {"profiles: {\"\": {brokers: [a]}}\n", `weir.yaml:1:12: an empty name`},
 	} {
 		w := newWorld(t)
 		w.project(c.text)
@@ -213,6 +217,17 @@ func TestProjectFileOutsideGit(t *testing.T) {
 	w.write(filepath.Join(w.dir, "weir.yaml"), "profile: prod\n")
 	if c, err = w.load(Flags{}); err != nil || c.Root != w.dir {
 		t.Errorf("root %q, %v", c.Root, err)
+	}
+}
+
+func TestProjectFileThatLeadsNowhere(t *testing.T) {
+	w := newWorld(t)
+	path := filepath.Join(filepath.Dir(w.dir), "weir.yaml")
+	if err := os.Symlink(filepath.Join(t.TempDir(), "gone"), path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.load(Flags{}); err == nil || !strings.Contains(err.Error(), "weir.yaml: no such file") {
+		t.Errorf("got %v", err)
 	}
 }
 

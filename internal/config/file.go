@@ -10,6 +10,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -209,8 +210,12 @@ func parse(path string, b []byte) (*File, error) {
 	case err != nil:
 		return nil, bad("", "%s", yamlText(path, err))
 	}
-	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, bad("keep one document in the file", "%s: a second YAML document", path)
+	second := new(yaml.Node)
+	switch err := dec.Decode(second); {
+	case err == nil:
+		return nil, bad("keep one document in the file", "%s:%d:%d: a second YAML document", path, second.Line, second.Column)
+	case !errors.Is(err, io.EOF):
+		return nil, bad("", "%s", yamlText(path, err))
 	}
 	if len(doc.Content) == 0 || doc.Content[0].Tag == "!!null" {
 		return f, nil
@@ -251,6 +256,13 @@ func (f *File) waiverLines() {
 // yamlText puts a YAML error on one line, path and line first where it has one, and
 // without the library's name and headings.
 func yamlText(path string, err error) string {
+	if le, ok := errors.AsType[*yaml.LoadError](err); ok && le.Mark.Line > 0 {
+		msg := le.Message
+		if strings.Contains(msg, "cannot start any token") {
+			msg += "; a tab does not indent, and @, ` and % need quotes"
+		}
+		return fmt.Sprintf("%s:%d:%d: %s", path, le.Mark.Line, le.Mark.Column, msg)
+	}
 	text := strings.Join(strings.Fields(strings.TrimPrefix(err.Error(), "yaml: ")), " ")
 	if _, rest, ok := strings.Cut(text, "line "); ok {
 		if n, msg, ok := strings.Cut(rest, ": "); ok && strings.Trim(n, "0123456789") == "" {
@@ -274,7 +286,13 @@ func checkKeys(path string, n *yaml.Node, t reflect.Type, depth int) error {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if t == reflect.TypeFor[yaml.Node]() || reflect.PointerTo(t).Implements(reflect.TypeFor[yaml.Unmarshaler]()) {
+	if t == reflect.TypeFor[yaml.Node]() {
+		return nil
+	}
+	if u, ok := reflect.New(t).Interface().(yaml.Unmarshaler); ok {
+		if err := u.UnmarshalYAML(n); err != nil {
+			return bad("", "%s: %v", at(n), err)
+		}
 		return nil
 	}
 	switch t.Kind() {
@@ -299,6 +317,9 @@ func checkKeys(path string, n *yaml.Node, t reflect.Type, depth int) error {
 				return bad("", "%s: the key %q stands twice", at(k), k.Value)
 			}
 			seen[k.Value] = true
+			if t.Kind() == reflect.Map && strings.TrimSpace(k.Value) == "" {
+				return bad("", "%s: an empty name", at(k))
+			}
 			var elem reflect.Type
 			if t.Kind() == reflect.Map {
 				elem = t.Elem()
@@ -320,6 +341,10 @@ func checkKeys(path string, n *yaml.Node, t reflect.Type, depth int) error {
 	default:
 		if n.Kind != yaml.ScalarNode {
 			return bad("", "%s: a single value is needed here", at(n))
+		}
+		if err := n.Decode(reflect.New(t).Interface()); err != nil {
+			want := map[reflect.Kind]string{reflect.Bool: "true or false", reflect.Int: "a whole number"}[t.Kind()]
+			return bad("", "%s: %s is needed here, not %q", at(n), cmp.Or(want, "another kind of value"), n.Value)
 		}
 	}
 	return nil

@@ -39,9 +39,15 @@ func (c *Config) Settings() []Setting {
 		if !p.SASL.Token.IsZero() {
 			add("connection.sasl.token", p.SASL.Token.Origin(), p.Source)
 		}
+		add("connection.sasl.aws_profile", p.SASL.AWSProfile, p.Source)
 		add("connection.tls.ca", p.TLS.CA, p.Source)
 		add("connection.tls.cert", p.TLS.Cert, p.Source)
 		add("connection.tls.key", p.TLS.Key, p.Source)
+		add("connection.tls.truststore", p.TLS.Truststore.File, p.Source)
+		add("connection.tls.keystore", p.TLS.Keystore.File, p.Source)
+		add("connection.tls.server_name", p.TLS.ServerName, p.Source)
+		add("connection.tls.verify", string(p.TLS.Verify), p.Source)
+		add("connection.client_id", p.ClientID, p.Source)
 		add("connection.cluster_id", p.ClusterID, p.Source)
 		add("connection.protected", strconv.FormatBool(p.Protected), p.Source)
 		add("connection.read_only", strconv.FormatBool(p.ReadOnly), p.Source)
