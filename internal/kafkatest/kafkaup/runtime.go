@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -32,6 +33,9 @@ func findRuntime(ctx context.Context, st state, version string) (runtime, error)
 	}
 	for _, tool := range []string{"java", "mvn"} {
 		if _, err := exec.LookPath(tool); err != nil {
+			if old(version) {
+				return nil, fmt.Errorf("no %s: Apache Kafka %s has no image, so install a JDK (17 or later) and Maven", tool, version)
+			}
 			return nil, fmt.Errorf("neither a docker daemon nor %s: install a JDK (17 or later) and Maven, or start docker", tool)
 		}
 	}
@@ -109,6 +113,9 @@ func (d docker) start(ctx context.Context, st state, name, mark, class string, a
 	argv = append(argv, javaOptions(st.path("conf"))...)
 	argv = append(append(argv, "-cp", "/opt/kafka/libs/*", class), args...)
 	out, err := exec.CommandContext(ctx, "docker", argv...).Output()
+	if ee, ok := errors.AsType[*exec.ExitError](err); ok {
+		err = fmt.Errorf("%w\n%s", err, ee.Stderr)
+	}
 	if err != nil {
 		return process{}, fmt.Errorf("docker run: %w", err)
 	}
