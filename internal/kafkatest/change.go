@@ -1,6 +1,7 @@
 package kafkatest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -22,6 +23,7 @@ func (k *call) admin() (*kadm.Client, context.Context, context.CancelFunc, error
 	return adm, ctx, cancel, nil
 }
 
+// delete ends when the names are free again: a broker with ZooKeeper answers before that.
 func (k *call) delete() error {
 	adm, ctx, cancel, err := k.admin()
 	if err != nil {
@@ -29,10 +31,21 @@ func (k *call) delete() error {
 	}
 	defer cancel()
 	r, err := adm.DeleteTopics(ctx, k.args...)
-	if err != nil {
+	if err := cmp.Or(err, r.Error()); err != nil {
 		return err
 	}
-	return r.Error()
+	return wait("the names of deleted topics", func(ctx context.Context) (bool, error) {
+		rs, err := adm.ValidateCreateTopics(ctx, 1, 1, nil, k.args...)
+		if err != nil {
+			return false, err
+		}
+		for _, r := range rs {
+			if errors.Is(r.Err, kerr.TopicAlreadyExists) {
+				return false, nil
+			}
+		}
+		return true, nil
+	})
 }
 
 func (k *call) config() error {
@@ -116,6 +129,7 @@ func (k *call) acl() error {
 			return err
 		}
 	}
+	k.cluster.granted = append(k.cluster.granted, a)
 	return nil
 }
 

@@ -96,6 +96,9 @@ type Cluster struct {
 	client   *kgo.Client // the admin's, which also produces for the helpers
 	admin    *kadm.Client
 	members  map[string]*member // that a script made, by group
+	// granted are the ACLs a script made; those on names that all scripts share would
+	// stay for the next run.
+	granted []kmsg.CreateACLsRequestCreation
 }
 
 type options struct {
@@ -312,7 +315,8 @@ func (c *Cluster) stop() error {
 	return err
 }
 
-// sweep deletes every topic, group and ACL whose name begins with the prefix.
+// sweep deletes every topic, group and ACL whose name begins with the prefix, and the
+// ACLs that the script made on other names.
 func (c *Cluster) sweep() error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -367,7 +371,11 @@ func (c *Cluster) sweepACLs(ctx context.Context) error {
 	del := kmsg.NewPtrDeleteACLsRequest()
 	for _, r := range found.Resources {
 		for _, a := range r.ACLs {
-			if !strings.HasPrefix(r.ResourceName, c.Prefix) && !strings.HasPrefix(a.Principal, "User:"+c.Prefix) {
+			made := slices.ContainsFunc(c.granted, func(g kmsg.CreateACLsRequestCreation) bool {
+				return g.ResourceType == r.ResourceType && g.ResourceName == r.ResourceName && g.ResourcePatternType == r.ResourcePatternType &&
+					g.Principal == a.Principal && g.Operation == a.Operation && g.PermissionType == a.PermissionType
+			})
+			if !made && !strings.HasPrefix(r.ResourceName, c.Prefix) && !strings.HasPrefix(a.Principal, "User:"+c.Prefix) {
 				continue
 			}
 			f := kmsg.NewDeleteACLsRequestFilter()

@@ -446,7 +446,7 @@ func (k *call) listener() error {
 		return err
 	}
 	// What the script has made under its old prefix is still swept at the end.
-	c.Prefix = k.cluster.Prefix
+	c.Prefix, c.granted = k.cluster.Prefix, k.cluster.granted
 	if k.cluster.admin != nil {
 		k.cluster.admin.Close()
 	}
