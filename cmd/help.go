@@ -13,8 +13,8 @@ import (
 )
 
 // printHelp draws the help of one command on standard output.
-func printHelp(out *term.Screen, c *cobra.Command) {
-	_ = out.Print(func(p *term.Page) { viewHelp(p, c) })
+func printHelp(out *term.Screen, c *cobra.Command) error {
+	return out.Print(func(p *term.Page) { viewHelp(p, c) })
 }
 
 func viewHelp(p *term.Page, c *cobra.Command) {
@@ -166,8 +166,7 @@ func newHelp(out *term.Screen, root *cobra.Command) *cobra.Command {
 		Long:  "Help about a command, or about one of the topics exit-codes, environment, output and config.",
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				printHelp(out, root)
-				return nil
+				return printHelp(out, root)
 			}
 			if len(args) == 1 {
 				for _, t := range topics {
@@ -183,8 +182,7 @@ func newHelp(out *term.Screen, root *cobra.Command) *cobra.Command {
 					hint: "see weir help",
 				}
 			}
-			printHelp(out, c)
-			return nil
+			return printHelp(out, c)
 		},
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) > 0 {

@@ -65,7 +65,7 @@ func runOn(ctx context.Context, screen *term.Screen, args, environ []string, bui
 	defer p.close()
 
 	c, err := root.ExecuteContextC(ctx)
-	return p.finish(ctx, c, args, d.OtherProtocol(ctx, err))
+	return p.finish(ctx, c, args, d.OtherProtocol(ctx, cmp.Or(err, p.helpErr)))
 }
 
 // program is the state of one run.
@@ -78,6 +78,7 @@ type program struct {
 	// machine is set when the command prints JSON, so that its log is JSON too.
 	machine bool
 	cancel  context.CancelFunc
+	helpErr error
 
 	once   sync.Once
 	cfg    *config.Config

@@ -67,7 +67,7 @@ func newRoot(d *commands.Deps, p *program) *cobra.Command {
 	root.SetErr(d.Out.Err())
 	root.SetHelpFunc(func(c *cobra.Command, _ []string) {
 		p.screen.Configure(p.flags.Color, p.flags.Quiet, p.flags.NoInput) // --help comes before any pre-run
-		printHelp(d.Out, c)
+		p.helpErr = printHelp(d.Out, c)                                   // cobra has no way to return it
 	})
 	root.SetUsageFunc(func(*cobra.Command) error { return nil })
 	root.SetFlagErrorFunc(flagError)

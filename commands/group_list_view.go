@@ -27,7 +27,11 @@ func viewGroupList(list *groupListing, wide bool) term.View {
 	return term.View{
 		Text: func(p *term.Page) {
 			if len(list.Groups) == 0 {
-				p.Line("No groups.")
+				if list.Scope.Complete != nil && !*list.Scope.Complete {
+					p.Line("No group is visible.")
+				} else {
+					p.Line("No groups.")
+				}
 				return
 			}
 			p.Table(table())

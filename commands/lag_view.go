@@ -10,10 +10,13 @@ import (
 func viewLag(rep *lag.Report, wide bool, verdict string) term.View {
 	return term.View{
 		Text: func(p *term.Page) {
-			if len(rep.Groups) == 0 {
-				p.Line("No groups.")
-			} else {
+			switch {
+			case len(rep.Groups) > 0:
 				p.Table(lagTable(p, rep, wide, nil))
+			case rep.Coverage.Complete():
+				p.Line("No groups.")
+			default:
+				p.Line("No group is visible.")
 			}
 			viewLagRest(p, rep, verdict)
 		},

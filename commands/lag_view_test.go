@@ -33,6 +33,16 @@ func TestAgeCell(t *testing.T) {
 	}
 }
 
+// Unknown is not none: a broker that did not answer may coordinate some.
+func TestLagWithoutAnswersIsNotEmpty(t *testing.T) {
+	p := term.NewPage(0, false)
+	rep := &lag.Report{Coverage: lag.Coverage{Brokers: 2, Answered: 1, Failures: []lag.Failure{{Broker: 3, What: "list groups"}}}}
+	viewLag(rep, false, "").Text(p)
+	if got := p.Plain(); !strings.HasPrefix(got, "No group is visible.\n") {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestSparkline(t *testing.T) {
 	for _, c := range []struct {
 		lags []int64
