@@ -289,7 +289,7 @@ func checkKeys(path string, n *yaml.Node, t reflect.Type, depth int) error {
 	if t == reflect.TypeFor[yaml.Node]() {
 		return nil
 	}
-	if u, ok := reflect.New(t).Interface().(yaml.Unmarshaler); ok {
+	if u, ok := reflect.TypeAssert[yaml.Unmarshaler](reflect.New(t)); ok {
 		if err := u.UnmarshalYAML(n); err != nil {
 			return bad("", "%s: %v", at(n), err)
 		}
