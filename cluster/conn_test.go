@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/big"
 	"net"
@@ -155,6 +156,17 @@ func TestOpenTimeout(t *testing.T) {
 	_, err := Open(ctx, Profile{Brokers: []string{"a", "b"}}, Options{Dial: dial})
 	if classOf(err) != TimedOut || !errContains(err, "connect to a, b: no answer in time") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestOpenSilentPort: something accepts and says nothing, a TLS listener or no broker at all.
+func TestOpenSilentPort(t *testing.T) {
+	silent := answering(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, err := Open(ctx, Profile{Brokers: []string{silent}}, Options{})
+	if classOf(err) != TimedOut || !strings.Contains(hintOf(err), "the port is open but silent") {
+		t.Errorf("class %v: %v; hint: %s", classOf(err), err, hintOf(err))
 	}
 }
 
