@@ -246,7 +246,7 @@ func (c *Config) fromFlags() (*Profile, error) {
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(c.env.Dir, path)
 		}
-		read, warnings, err := readProperties(path)
+		read, warnings, err := readProperties("--command-config", path)
 		if err != nil {
 			return nil, err
 		}
@@ -314,7 +314,7 @@ func (c *Config) fromEnv(name string, withKeys bool) (*Profile, error) {
 	p := cluster.Profile{Brokers: cluster.ParseBrokers(c.env.Getenv(name)), Source: name}
 	if withKeys {
 		if path := c.env.Getenv("WEIR_COMMAND_CONFIG"); path != "" {
-			read, warnings, err := readProperties(path)
+			read, warnings, err := readProperties("WEIR_COMMAND_CONFIG", path)
 			if err != nil {
 				return nil, err
 			}
@@ -325,6 +325,9 @@ func (c *Config) fromEnv(name string, withKeys bool) (*Profile, error) {
 		for _, k := range envKeys {
 			if v := c.env.Getenv(k.name); v != "" {
 				if err := cluster.ApplyX(&p, k.key, v); err != nil {
+					if ce, ok := errors.AsType[*cluster.Error](err); ok {
+						ce.What = k.name // nobody wrote -X
+					}
 					return nil, err
 				}
 			}
@@ -340,13 +343,13 @@ func (c *Config) fromEnv(name string, withKeys bool) (*Profile, error) {
 	return &Profile{Profile: p}, nil
 }
 
-func readProperties(path string) (cluster.Profile, []string, error) {
+func readProperties(setting, path string) (cluster.Profile, []string, error) {
 	fh, err := os.Open(path)
 	if err != nil {
 		if pe, ok := errors.AsType[*os.PathError](err); ok {
 			err = pe.Err
 		}
-		return cluster.Profile{}, nil, bad("check the path and its rights", "read --command-config %s: %v", path, err)
+		return cluster.Profile{}, nil, bad("check the path and its rights", "read %s %s: %v", setting, path, err)
 	}
 	defer func() { _ = fh.Close() }()
 	return cluster.ReadProperties(fh, path)

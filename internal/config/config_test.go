@@ -220,6 +220,20 @@ func TestProjectFileOutsideGit(t *testing.T) {
 	}
 }
 
+func TestErrorsNameTheVariable(t *testing.T) {
+	for name, value := range map[string]string{"WEIR_SECURITY_PROTOCOL": "bogus", "WEIR_COMMAND_CONFIG": "/nowhere"} {
+		w := newWorld(t)
+		w.vars["WEIR_BROKERS"], w.vars[name] = "a:1", value
+		c, err := w.load(Flags{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Connection(); err == nil || !strings.Contains(err.Error(), name) || strings.Contains(err.Error(), "-X") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestProjectFileThatLeadsNowhere(t *testing.T) {
 	w := newWorld(t)
 	path := filepath.Join(filepath.Dir(w.dir), "weir.yaml")
