@@ -28,7 +28,11 @@ func viewGroup(p *term.Page, g *groupDetail, rep *lag.Report, wide bool) {
 		state = *g.State
 	}
 	p.Line("%s", term.In(term.Bold, g.Group))
-	p.Line("  %s group, %s, coordinator %d", string(g.Kind), joinKnown(state, g.Assignor), g.Coordinator)
+	kind := "group of unknown type"
+	if g.Kind != "" {
+		kind = string(g.Kind) + " group"
+	}
+	p.Line("  %s, %s, coordinator %d", kind, joinKnown(state, g.Assignor), g.Coordinator)
 	if g.Error != nil {
 		p.Line("  %s members unknown: %s", p.Mark("warn"), *g.Error)
 	}
@@ -59,6 +63,10 @@ func viewGroup(p *term.Page, g *groupDetail, rep *lag.Report, wide bool) {
 			p.Line("%s", n)
 		}
 		p.Line("Lag %s, status %s.", lagCell(p, &one.Groups[0].Figures), wordOf(one.Groups[0].Status))
+		return
+	}
+	if g.Error != nil || len(one.Groups) == 1 && one.Groups[0].Status == lag.Unknown {
+		p.Line("What is committed and assigned is not known.")
 		return
 	}
 	p.Line("Nothing is committed and nothing is assigned.")

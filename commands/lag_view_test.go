@@ -43,6 +43,22 @@ func TestLagWithoutAnswersIsNotEmpty(t *testing.T) {
 	}
 }
 
+// A coordinator that is down leaves the commits unknown, which is not the same as none.
+func TestGroupDescribeWithoutCoordinator(t *testing.T) {
+	why := "its coordinator did not answer"
+	p := term.NewPage(0, false)
+	viewGroupDescribe(&groupDescription{
+		Groups: []groupDetail{{Group: "billing", Error: &why, Coordinator: 1}},
+		Report: &lag.Report{},
+	}, false).Text(p)
+	got := p.Plain()
+	for _, want := range []string{"group of unknown type, state unknown", why, "What is committed and assigned is not known."} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is missing in\n%s", want, got)
+		}
+	}
+}
+
 func TestSparkline(t *testing.T) {
 	for _, c := range []struct {
 		lags []int64
