@@ -55,10 +55,13 @@ type checker struct {
 	ver    string
 	depth  int
 	unsure bool
-	quiet  bool // in a trial: references are not followed
+	quiet  bool // in a trial: references are not followed, and nobody reads the words
+	// tried are the causes that trials found, for a value is tried once by every
+	// alternative around it.
+	tried map[trial][]issue
 	// formats asks for certainty about format: what is not plainly right is unsure.
 	formats bool
-	// noFollow checks a document as it is written, for comparison with a library.
+	// noFollow checks what is written: where a reference leads is checked elsewhere.
 	noFollow bool
 }
 
@@ -67,14 +70,40 @@ type walked struct {
 	n *Node
 }
 
-// passes tries a schema without reporting.
-func (c *checker) passes(s *Node, env *schemaEnv, n *Node) bool {
+// trial is a schema that is tried on a value.
+type trial struct {
+	s *schema
+	n *Node
+}
+
+// try tells the causes for which a value is refused, without words and without following
+// references.
+func (c *checker) try(s *schema, n *Node) []issue {
+	if n.Kind != Map && n.Kind != List { // cheaper than to look it up
+		return c.silently(s, n)
+	}
+	at := trial{s, n}
+	is, ok := c.tried[at]
+	if !ok {
+		is = c.silently(s, n)
+		if c.tried == nil {
+			c.tried = map[trial][]issue{}
+		}
+		c.tried[at] = is
+	}
+	return is
+}
+
+func (c *checker) silently(s *schema, n *Node) []issue {
 	quiet := c.quiet
 	c.quiet = true
-	ok := len(c.check(env.at(s), n)) == 0
+	is := c.check(s, n)
 	c.quiet = quiet
-	return ok
+	return is
 }
+
+// passes tries a schema without reporting.
+func (c *checker) passes(s *Node, env *schemaEnv, n *Node) bool { return len(c.try(env.at(s), n)) == 0 }
 
 // maxWalk bounds schemas that refer to themselves without eating any of the value.
 const maxWalk = 1500
@@ -113,7 +142,7 @@ func (c *checker) check(s *schema, n *Node) []issue {
 		}
 	}
 	if s.types != 0 && !s.allows(n) {
-		return []issue{{kind: issueType, n: n, def: c.def, msg: c.name(n) + " must be " + s.typeNames() + ", it is " + describe(n)}}
+		return c.wrongType(s.types, n)
 	}
 	if is := c.values(s, n); is != nil {
 		return is
@@ -219,28 +248,42 @@ func (c *checker) withoutReference(s *schema, n *Node) []issue {
 	return c.choose(s.env, rest, n, several)
 }
 
+func (c *checker) wrongType(types uint8, n *Node) []issue {
+	i := issue{kind: issueType, n: n, def: c.def}
+	if !c.quiet {
+		i.msg = c.name(n) + " must be " + (&schema{types: types}).typeNames() + ", it is " + describe(n)
+	}
+	return []issue{i}
+}
+
 func (c *checker) values(s *schema, n *Node) []issue {
-	bad := func(msg, hint string) []issue {
-		return []issue{{kind: issueValue, n: n, msg: c.name(n) + " " + msg, hint: hint, def: c.def}}
+	bad := func(words func() (msg, hint string)) []issue {
+		i := issue{kind: issueValue, n: n, def: c.def}
+		if !c.quiet {
+			i.msg, i.hint = words()
+			i.msg = c.name(n) + " " + i.msg
+		}
+		return []issue{i}
 	}
 	if s.enum != nil && !slices.ContainsFunc(s.enum, func(e *Node) bool { return equalNodes(e, n) }) {
-		if len(s.enum) == 1 {
-			return bad("must be "+show(s.enum[0])+", it is "+show(n), "")
-		}
-		var names []string
-		for _, e := range s.enum {
-			names = append(names, show(e))
-		}
-		hint := ""
-		if n.Kind == String {
-			if m := nearest(n.Value, texts(s.enum)); m != "" {
-				hint = "did you mean " + m + "?"
+		return bad(func() (msg, hint string) {
+			if len(s.enum) == 1 {
+				return "must be " + show(s.enum[0]) + ", it is " + show(n), ""
 			}
-		}
-		return bad("must be one of "+shorten(join(names), 200)+", it is "+show(n), hint)
+			var names []string
+			for _, e := range s.enum {
+				names = append(names, show(e))
+			}
+			if n.Kind == String {
+				if m := nearest(n.Value, texts(s.enum)); m != "" {
+					hint = "did you mean " + m + "?"
+				}
+			}
+			return "must be one of " + shorten(join(names), 200) + ", it is " + show(n), hint
+		})
 	}
 	if s.constant != nil && !equalNodes(s.constant, n) {
-		return bad("must be "+show(s.constant)+", it is "+show(n), "")
+		return bad(func() (msg, hint string) { return "must be " + show(s.constant) + ", it is " + show(n), "" })
 	}
 	switch n.Kind {
 	case String:
@@ -252,28 +295,28 @@ func (c *checker) values(s *schema, n *Node) []issue {
 	return nil
 }
 
-func (c *checker) text(s *schema, n *Node, bad func(msg, hint string) []issue) []issue {
+func (c *checker) text(s *schema, n *Node, bad func(words func() (msg, hint string)) []issue) []issue {
 	if s.minLength > 0 && runeLen(n.Value) < s.minLength {
-		return bad("must have at least "+countOf(s.minLength, "character"), "")
+		return bad(func() (msg, hint string) { return "must have at least " + countOf(s.minLength, "character"), "" })
 	}
 	if s.maxLength >= 0 && runeLen(n.Value) > s.maxLength {
-		return bad("must have at most "+countOf(s.maxLength, "character"), "")
+		return bad(func() (msg, hint string) { return "must have at most " + countOf(s.maxLength, "character"), "" })
 	}
 	if s.pattern != nil && !s.pattern.MatchString(n.Value) {
-		return bad("must match "+s.pattern.String()+", it is "+show(n), "")
+		return bad(func() (msg, hint string) { return "must match " + s.pattern.String() + ", it is " + show(n), "" })
 	}
 	if c.formats && s.format != "" && !plainly(s.format, n.Value) {
 		c.unsure = true
 	}
 	if s.format != "" && c.spec {
 		if msg := formatError(s.format, n.Value); msg != "" {
-			return bad(msg+": "+show(n), "")
+			return bad(func() (msg, hint string) { return msg + ": " + show(n), "" })
 		}
 	}
 	return nil
 }
 
-func (c *checker) numeric(s *schema, n *Node, bad func(msg, hint string) []issue) []issue {
+func (c *checker) numeric(s *schema, n *Node, bad func(words func() (msg, hint string)) []issue) []issue {
 	if s.minimum == nil && s.maximum == nil && s.above == nil && s.under == nil && s.multiple == nil {
 		return nil
 	}
@@ -285,15 +328,17 @@ func (c *checker) numeric(s *schema, n *Node, bad func(msg, hint string) []issue
 	num := func(r *big.Rat) string { return strings.TrimSuffix(strings.TrimRight(r.FloatString(6), "0"), ".") }
 	switch {
 	case s.minimum != nil && v.Cmp(s.minimum) < 0:
-		return bad("must be at least "+num(s.minimum)+", it is "+n.Value, "")
+		return bad(func() (msg, hint string) { return "must be at least " + num(s.minimum) + ", it is " + n.Value, "" })
 	case s.maximum != nil && v.Cmp(s.maximum) > 0:
-		return bad("must be at most "+num(s.maximum)+", it is "+n.Value, "")
+		return bad(func() (msg, hint string) { return "must be at most " + num(s.maximum) + ", it is " + n.Value, "" })
 	case s.above != nil && v.Cmp(s.above) <= 0:
-		return bad("must be above "+num(s.above)+", it is "+n.Value, "")
+		return bad(func() (msg, hint string) { return "must be above " + num(s.above) + ", it is " + n.Value, "" })
 	case s.under != nil && v.Cmp(s.under) >= 0:
-		return bad("must be below "+num(s.under)+", it is "+n.Value, "")
+		return bad(func() (msg, hint string) { return "must be below " + num(s.under) + ", it is " + n.Value, "" })
 	case s.multiple != nil && s.multiple.Sign() > 0 && !new(big.Rat).Quo(v, s.multiple).IsInt():
-		return bad("must be a multiple of "+num(s.multiple)+", it is "+n.Value, "")
+		return bad(func() (msg, hint string) {
+			return "must be a multiple of " + num(s.multiple) + ", it is " + n.Value, ""
+		})
 	}
 	return nil
 }
@@ -302,7 +347,11 @@ func (c *checker) object(s *schema, n *Node) []issue {
 	var out []issue
 	for _, r := range s.required {
 		if n.Get(r) == nil {
-			out = append(out, issue{kind: issueMissing, n: n, field: r, msg: noun(c.def) + " has no " + quote(r) + ", which is required", def: c.def})
+			i := issue{kind: issueMissing, n: n, field: r, def: c.def}
+			if !c.quiet {
+				i.msg = noun(c.def) + " has no " + quote(r) + ", which is required"
+			}
+			out = append(out, i)
 		}
 	}
 	if s.minProps > 0 && len(n.kids) < s.minProps {
@@ -363,7 +412,11 @@ func (c *checker) object(s *schema, n *Node) []issue {
 }
 
 func (c *checker) unknownKey(s *schema, k *Node) issue {
-	i := issue{kind: issueUnknown, n: k, onKey: true, def: c.def, msg: "unknown field " + quote(k.Key) + " in " + noun(c.def)}
+	i := issue{kind: issueUnknown, n: k, onKey: true, def: c.def}
+	if c.quiet {
+		return i
+	}
+	i.msg = "unknown field " + quote(k.Key) + " in " + noun(c.def)
 	names := make([]string, 0, len(s.props))
 	for name := range s.props {
 		names = append(names, name)
@@ -441,10 +494,14 @@ func (c *checker) choose(env *schemaEnv, branches []*Node, n *Node, several bool
 	fits, best, bestScore := -1, -1, 0
 	count := 0
 	for i, b := range branches {
-		quiet := c.quiet
-		c.quiet = true
-		is := c.check(env.at(b), n)
-		c.quiet = quiet
+		s := env.at(b)
+		if s.refuses(n) {
+			if best < 0 || bestScore < wrongKind {
+				best, bestScore = i, wrongKind
+			}
+			continue
+		}
+		is := c.try(s, n)
 		if len(is) == 0 {
 			if count++; count == 1 {
 				fits = i
@@ -469,7 +526,7 @@ func (c *checker) choose(env *schemaEnv, branches []*Node, n *Node, several bool
 	case best < 0:
 		return nil
 	}
-	if bestScore <= -1000 && n.Kind != Map {
+	if bestScore <= wrongKind && n.Kind != Map {
 		// No branch even takes this kind of value.
 		var types uint8
 		for _, b := range branches {
@@ -480,10 +537,25 @@ func (c *checker) choose(env *schemaEnv, branches []*Node, n *Node, several bool
 			types |= s.types
 		}
 		if types != 0 {
-			return []issue{{kind: issueType, n: n, def: c.def, msg: c.name(n) + " must be " + (&schema{types: types}).typeNames() + ", it is " + describe(n)}}
+			return c.wrongType(types, n)
 		}
 	}
 	return c.check(env.at(branches[best]), n)
+}
+
+// wrongKind scores a branch that does not take such a value at all.
+const wrongKind = -1000
+
+// refuses reports whether a schema plainly has another type than the value.
+func (s *schema) refuses(n *Node) bool {
+	for hops := 0; s.ref != nil && !s.unsure && hops < 64; hops++ {
+		s = s.env.at(s.ref)
+	}
+	if s.ref != nil || s.unsure || s.never || s.reference >= 0 || s.types == 0 || s.allows(n) {
+		return false
+	}
+	_, isRef := refOf(n)
+	return !isRef
 }
 
 // fit scores the causes of one branch: the wrong type of the value itself is worst,
@@ -493,7 +565,7 @@ func fit(is []issue, n *Node) int {
 	for _, i := range is {
 		switch {
 		case i.n == n && i.kind == issueType:
-			score -= 1000
+			score += wrongKind
 		case i.kind == issueValue && i.n.parent == n && (i.n.Key == "type" || i.n.Key == "in" || i.n.Key == "scheme" || i.n.Key == "is" || i.n.Key == "destinationType"):
 			score -= 100
 		case i.kind == issueUnknown && i.n.parent == n:

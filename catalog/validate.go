@@ -2,9 +2,12 @@ package catalog
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/weirhq/weir/finding"
 )
@@ -50,39 +53,68 @@ func (l *loader) foreignSchemas(ctx context.Context, c *Catalog) {
 			}
 		}
 	}
-	judges := map[Identity]Judge{}
-	read := func(s *Schema, message string) Judge {
-		judge, seen := judges[s.Identity]
-		if seen || slices.ContainsFunc(wrong[s.Identity.File], func(p string) bool { return strings.HasPrefix(p, s.Identity.Pointer+"/") }) {
-			return judge
+	type reading struct {
+		schema  *Schema
+		message string // that names it first
+		judge   Judge
+		at      finding.Position
+		err     error
+	}
+	var all []*reading
+	known := map[Identity]*reading{}
+	add := func(s *Schema, message string) {
+		if known[s.Identity] != nil || slices.ContainsFunc(wrong[s.Identity.File], func(p string) bool { return strings.HasPrefix(p, s.Identity.Pointer+"/") }) {
+			return
 		}
-		judge, at, err := l.o.Parse(ctx, s)
-		judges[s.Identity] = judge
-		if err != nil {
-			f := newFinding("schema/invalid", s.node, subjectOf("message", message), "not a valid "+string(s.Format)+" schema: "+err.Error(), "")
-			if at.File != "" {
-				f.Position = at
-			}
-			l.report(f)
-		}
-		return judge
+		r := &reading{schema: s, message: message}
+		known[s.Identity] = r
+		all = append(all, r)
 	}
 	for ch := range c.Channels() {
 		for _, m := range ch.Messages {
 			for _, s := range [...]*Schema{m.Payload, m.Headers, m.Key} {
 				if s != nil && s.node != nil && s.foreign() {
-					read(s, m.ID)
+					add(s, m.ID)
 				}
 			}
 		}
 	}
 	for _, d := range l.docs {
 		for _, e := range d.foreign {
-			if judge := read(e.schema, e.message); judge != nil {
-				l.misfits(judge, e)
-			}
+			add(e.schema, e.message)
 		}
 	}
+	atOnce(len(all), func(i int) { all[i].judge, all[i].at, all[i].err = l.o.Parse(ctx, all[i].schema) })
+	for _, r := range all {
+		if r.err == nil {
+			continue
+		}
+		f := newFinding("schema/invalid", r.schema.node, subjectOf("message", r.message), "not a valid "+string(r.schema.Format)+" schema: "+r.err.Error(), "")
+		if r.at.File != "" {
+			f.Position = r.at
+		}
+		l.report(f)
+	}
+	atOnce(len(l.docs), func(i int) {
+		for _, e := range l.docs[i].foreign {
+			if r := known[e.schema.Identity]; r != nil && r.judge != nil {
+				l.misfits(r.judge, e)
+			}
+		}
+	})
+}
+
+// atOnce does n things on all processors.
+func atOnce(n int, do func(i int)) {
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range n {
+		g.Go(func() error {
+			do(i)
+			return nil
+		})
+	}
+	_ = g.Wait() // no error can come
 }
 
 func (l *loader) validateDocument(d *document, claim func(walked) bool) error {
@@ -283,7 +315,7 @@ func checkBinding(sp *spec, st *store, object, protocol string, n *Node) []issue
 			msg: "bindingVersion " + show(ver) + " of " + protocol + " does not exist for a " + object, hint: "known: " + join(known),
 		}}
 	}
-	c := &checker{st: st, spec: true, quiet: true, seen: map[walked]bool{}, def: s.Key}
+	c := &checker{st: st, spec: true, noFollow: true, seen: map[walked]bool{}, def: s.Key}
 	return c.check(sp.env.at(s), n)
 }
 
