@@ -2,6 +2,7 @@ package dlt
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -137,8 +138,8 @@ func (c *Conn) byContent(ctx context.Context, d *Decoder, topics []string) (foun
 		unread = len(topics) - peekTopics
 		topics = topics[:peekTopics]
 	}
-	at, err := c.lastOffsets(ctx, topics)
-	if err != nil || len(at) == 0 {
+	at, silent, err := c.lastOffsets(ctx, topics)
+	if unread += silent; err != nil || len(at) == 0 {
 		return nil, unread, err
 	}
 	open := map[string]int64{} // the offset after the last one of each topic
@@ -198,30 +199,43 @@ func (c *Conn) byContent(ctx context.Context, d *Decoder, topics []string) (foun
 }
 
 // lastOffsets returns, of each topic that is not empty, the partition with most in it and the range of its last records.
-func (c *Conn) lastOffsets(ctx context.Context, topics []string) (map[string]Span, error) {
+// A partition without a leader says nothing of the others: silent counts the topics no partition of which was answered
+// for.
+func (c *Conn) lastOffsets(ctx context.Context, topics []string) (at map[string]Span, silent int, err error) {
 	if len(topics) == 0 {
-		return nil, nil
+		return nil, 0, nil
 	}
 	start, err := c.Admin.ListStartOffsets(ctx, topics...)
-	if err != nil {
-		return nil, err
+	if err != nil && !inPart(err) {
+		return nil, 0, err
 	}
 	stable, err := c.Admin.ListCommittedOffsets(ctx, topics...)
-	if err != nil {
-		return nil, err
+	if err != nil && !inPart(err) {
+		return nil, 0, err
 	}
-	out := map[string]Span{}
-	most := map[string]int64{}
+	at = map[string]Span{}
+	most := map[string]int64{} // of every topic that was answered for
 	stable.Each(func(o kadm.ListedOffset) {
 		s, ok := start.Lookup(o.Topic, o.Partition)
-		if !ok || s.Err != nil || o.Err != nil || o.Offset-s.Offset <= most[o.Topic] {
+		if !ok || s.Err != nil || o.Err != nil || o.Offset < 0 || s.Offset < 0 {
 			return
 		}
-		most[o.Topic] = o.Offset - s.Offset
+		if n, seen := most[o.Topic]; seen && o.Offset-s.Offset <= n {
+			return
+		}
+		if most[o.Topic] = o.Offset - s.Offset; most[o.Topic] == 0 {
+			return
+		}
 		// A transaction's marker takes an offset too.
-		out[o.Topic] = Span{Partition: o.Partition, Start: max(s.Offset, o.Offset-2*peekRecords), Stable: o.Offset}
+		at[o.Topic] = Span{Partition: o.Partition, Start: max(s.Offset, o.Offset-2*peekRecords), Stable: o.Offset}
 	})
-	return out, nil
+	return at, len(topics) - len(most), nil
+}
+
+// inPart reports whether some brokers answered.
+func inPart(err error) bool {
+	se, ok := errors.AsType[*kadm.ShardErrors](err)
+	return ok && !se.AllFailed
 }
 
 // discover adds the topics that groups and content tell of to those found by catalog and name.
@@ -257,7 +271,7 @@ func (c *Conn) discover(ctx context.Context, d *Decoder, found map[string]*Liste
 	if err != nil {
 		notes = append(notes, fmt.Sprintf("dead letter topics were not looked for by content: %v", err))
 	} else if unread > 0 {
-		notes = append(notes, fmt.Sprintf("%d topics were not looked into: name one to look", unread))
+		notes = append(notes, fmt.Sprintf("topics that were not looked into: %d; name one to look", unread))
 	}
 	for _, td := range others {
 		if slices.Contains(byContent, td.Topic) {

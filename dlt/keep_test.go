@@ -4,13 +4,17 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // TestLife walks from the first look to the purge: list, replay a part, discard the rest, purge what is handled.
@@ -338,6 +342,15 @@ func TestDiscovery(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("found (-want +got):\n%s", d)
 	}
+	// A broker that does not answer for its partitions hides nothing in those of the others.
+	fault := c.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.ListOffsets}, Topic: "quiet", Err: kerr.LeaderNotAvailable, Count: -1})
+	if l, err = c.List(ctx, newTestDecoder(t), ListOptions{}); err != nil || !slices.ContainsFunc(l.Topics, func(r ListedTopic) bool { return r.Topic == "graveyard" }) {
+		t.Errorf("with a partition without a leader: %v %+v", err, l)
+	}
+	if !slices.Contains(l.Notes, "topics that were not looked into: 1; name one to look") {
+		t.Errorf("notes: %q", l.Notes)
+	}
+	fault.Remove()
 	// Spans only: nothing is read.
 	if l, err = c.List(ctx, newTestDecoder(t), ListOptions{NoCount: true}); err != nil || len(l.Topics) != 2 {
 		t.Errorf("without reading: %v %+v", err, l.Topics)
