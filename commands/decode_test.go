@@ -10,6 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/registry"
 )
 
@@ -102,7 +103,7 @@ func TestDecodedRenamed(t *testing.T) {
 	r := &recordReader{personal: []string{"holder"}}
 	k := &kgo.Record{Value: []byte("x")}
 	s := r.show(k, decoded{json: []byte(`{"owner":"Ada"}`), as: asAvro, schema: "registry:1"})
-	if s.text != maskedText || len(s.Masked) != 1 {
+	if s.text != catalog.Hidden || len(s.Masked) != 1 {
 		t.Errorf("shown %q, masked %v", s.text, s.Masked)
 	}
 }

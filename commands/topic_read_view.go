@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -97,4 +98,23 @@ func (o *topicReadOptions) matches(k *kgo.Record, decoded []byte) bool {
 
 func recordPlace(s *shownRecord) string {
 	return fmt.Sprintf("%d:%d", s.Partition, s.Offset)
+}
+
+func viewRecord(p *term.Page, s *shownRecord, wide bool) {
+	p.Line("%s  %s  %s  %s", term.In(term.Faint, recordPlace(s)), time.UnixMilli(s.TimestampMS).UTC().Format("2006-01-02T15:04:05.000Z"), term.In(term.Accent, fieldText(s.Key)), s.text)
+	if !wide {
+		return
+	}
+	for _, h := range s.Headers {
+		p.Line("    %s: %s", h.Name, fieldText(h.shownField))
+	}
+	if s.SchemaID != nil {
+		p.Line("    schema id %d", *s.SchemaID)
+	}
+	if s.Schema != nil {
+		p.Line("    decoded with schema %s", *s.Schema)
+	}
+	if s.DecodeError != nil {
+		p.Line("    not decoded: %s", *s.DecodeError)
+	}
 }
