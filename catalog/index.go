@@ -194,6 +194,21 @@ func (c *Catalog) TopicChannels(topic string) []*Channel {
 	return cs
 }
 
+// OnlyPayload is the payload of the one message of a topic, or nil where there are more
+// or one of them declares none.
+func (c *Catalog) OnlyPayload(topic string) *Schema {
+	var one *Schema
+	for _, ch := range c.TopicChannels(topic) {
+		for _, m := range ch.Messages {
+			if m.Payload == nil || one != nil && one.Identity != m.Payload.Identity {
+				return nil
+			}
+			one = m.Payload
+		}
+	}
+	return one
+}
+
 // Definition is the channel that owns the topic's settings: the one written inline.
 // It is nil when the topic is only referred to, and the first one by file when two
 // documents define it, which is a finding that blocks the topic.

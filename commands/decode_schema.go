@@ -47,8 +47,11 @@ func newDecoder(ctx context.Context, d *Deps, cat *catalog.Catalog, topic, addre
 // catalogDecoder decodes with the catalog's schema alone: it asks nobody.
 func catalogDecoder(ctx context.Context, cat *catalog.Catalog, topic string) *decoder {
 	out := &decoder{}
-	s := onlyPayload(cat, topic)
-	if s == nil {
+	if cat == nil {
+		return out
+	}
+	s := cat.OnlyPayload(topic)
+	if s == nil || s.Format != catalog.FormatAvro && s.Format != catalog.FormatProtobuf {
 		return out
 	}
 	v := compat.SchemaVersion(s, "")
@@ -85,26 +88,6 @@ func askRegistry(ctx context.Context, c *registry.Client) func(uint32) *payloadS
 		known[id] = openPayload(ctx, compat.RegistrySchema(c, v, fmt.Sprintf("schema %d", id)))
 		return known[id]
 	}
-}
-
-// onlyPayload is the payload of a topic's one message, where it is Avro or Protobuf.
-func onlyPayload(cat *catalog.Catalog, topic string) *catalog.Schema {
-	if cat == nil {
-		return nil
-	}
-	var one *catalog.Schema
-	for _, ch := range cat.TopicChannels(topic) {
-		for _, m := range ch.Messages {
-			if m.Payload == nil || one != nil && one.Identity != m.Payload.Identity {
-				return nil
-			}
-			one = m.Payload
-		}
-	}
-	if one == nil || one.Format != catalog.FormatAvro && one.Format != catalog.FormatProtobuf {
-		return nil
-	}
-	return one
 }
 
 // openPayload reads a schema and notes the fields that it marks as personal.
