@@ -1,10 +1,6 @@
 package cluster
 
-import (
-	"cmp"
-	"slices"
-	"strconv"
-)
+import "strconv"
 
 // PartitionState says how safe a partition's data and service are, worst last.
 type PartitionState string
@@ -35,68 +31,56 @@ func (p *Partition) State(minISR *int) PartitionState {
 	return Healthy
 }
 
-// PreferredLeader says whether the first replica leads; nil without a leader.
-func (p *Partition) PreferredLeader() *bool {
-	if p.Leader == nil || len(p.Replicas) == 0 {
-		return nil
+// Unhealthy counts the partitions of a topic that something is wrong with; one
+// partition may count for several things.
+type Unhealthy struct {
+	Offline, UnderReplicated int
+	UnderMinISR              *int // nil when min.insync.replicas could not be read
+}
+
+// Unhealthy judges every partition. minISR is as in [Partition.State].
+func (t *Topic) Unhealthy(minISR *int) Unhealthy {
+	var u Unhealthy
+	if minISR != nil {
+		u.UnderMinISR = new(int)
 	}
-	is := p.Replicas[0] == *p.Leader
-	return &is
-}
-
-// SickPartition is a partition that is not healthy.
-type SickPartition struct {
-	Topic     string         `json:"topic"`
-	Partition int32          `json:"partition"`
-	State     PartitionState `json:"state"`
-}
-
-// Health is the state of a set of topics.
-type Health struct {
-	Topics     int             `json:"topics"`
-	Partitions int             `json:"partitions"`
-	Sick       []SickPartition `json:"sick"` // sorted by topic and partition
-	// Unread are topics with an error of their own, which nothing is known about.
-	Unread []string `json:"unread"`
-}
-
-// Examine judges every partition of the topics. minISR maps a topic to its
-// min.insync.replicas; topics without an entry are judged without.
-func Examine(topics []Topic, minISR map[string]int) Health {
-	h := Health{Sick: []SickPartition{}, Unread: []string{}}
-	for i := range topics {
-		t := &topics[i]
-		if t.ErrorName != nil {
-			h.Unread = append(h.Unread, t.Name)
-			continue
+	for i := range t.Partitions {
+		p := &t.Partitions[i]
+		if p.Leader == nil {
+			u.Offline++
 		}
-		h.Topics++
-		var limit *int
-		if n, ok := minISR[t.Name]; ok {
-			limit = &n
+		if len(p.InSyncReplicas) < len(p.Replicas) {
+			u.UnderReplicated++
 		}
-		for j := range t.Partitions {
-			h.Partitions++
-			if s := t.Partitions[j].State(limit); s != Healthy {
-				h.Sick = append(h.Sick, SickPartition{t.Name, t.Partitions[j].ID, s})
-			}
+		if minISR != nil && len(p.InSyncReplicas) < *minISR {
+			*u.UnderMinISR++
 		}
 	}
-	slices.SortFunc(h.Sick, func(a, b SickPartition) int {
-		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
-	})
-	slices.Sort(h.Unread)
-	return h
+	return u
 }
 
-// MinISR reads min.insync.replicas out of settings; topics where it is unknown have no
-// entry.
-func MinISR(sets []ConfigSet) map[string]int {
-	out := map[string]int{}
+// Words names the states that were counted, worst first.
+func (u Unhealthy) Words() []string {
+	words := []string{}
+	if u.Offline > 0 {
+		words = append(words, string(Offline))
+	}
+	if u.UnderMinISR != nil && *u.UnderMinISR > 0 {
+		words = append(words, string(UnderMinISR))
+	}
+	if u.UnderReplicated > 0 {
+		words = append(words, string(UnderReplicated))
+	}
+	return words
+}
+
+// MinISR reads min.insync.replicas out of settings; a topic where it is unknown has nil.
+func MinISR(sets []ConfigSet) map[string]*int {
+	out := map[string]*int{}
 	for i := range sets {
 		if v := sets[i].Get("min.insync.replicas"); v != nil {
 			if n, err := strconv.Atoi(*v); err == nil {
-				out[sets[i].Topic] = n
+				out[sets[i].Topic] = &n
 			}
 		}
 	}

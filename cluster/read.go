@@ -54,6 +54,15 @@ type Partition struct {
 	SizeBytes *int64 `json:"size_bytes"`
 }
 
+// TopicNames are the names of topics, in their order.
+func TopicNames(topics []Topic) []string {
+	names := make([]string, len(topics))
+	for i := range topics {
+		names[i] = topics[i].Name
+	}
+	return names
+}
+
 // ReplicationFactor is the number of replicas of the first partition, or nil when the
 // topic could not be read.
 func (t *Topic) ReplicationFactor() *int {
@@ -70,6 +79,15 @@ func (t *Topic) Err(op string) error {
 		return nil
 	}
 	return Classify(op, t.Name, errorByName(*t.ErrorName))
+}
+
+// May is an unauthorised [Error] when the caller lacks a right on the topic, and nil when
+// it has the right or the rights were not told.
+func (t *Topic) May(op, right string) error {
+	if t.Rights == nil || slices.Contains(t.Rights, right) {
+		return nil
+	}
+	return Denied(op, t.Name, right, "Topic", nil)
 }
 
 // Records is the sum of end minus start offsets, an upper bound of the records stored;

@@ -349,27 +349,24 @@ func TestReadingIsBatched(t *testing.T) {
 	}
 }
 
-func TestExamine(t *testing.T) {
-	leader := func(n int32) *int32 { return &n }
-	unknown := "TOPIC_AUTHORIZATION_FAILED"
-	topics := []cluster.Topic{
-		{Name: "b", Partitions: []cluster.Partition{
-			{ID: 0, Leader: leader(1), Replicas: []int32{1, 2, 3}, InSyncReplicas: []int32{1, 2, 3}},
-			{ID: 1, Leader: leader(1), Replicas: []int32{1, 2, 3}, InSyncReplicas: []int32{1, 2}},
-			{ID: 2, Leader: leader(1), Replicas: []int32{1, 2, 3}, InSyncReplicas: []int32{1}},
-			{ID: 3, Replicas: []int32{1, 2, 3}, InSyncReplicas: []int32{}},
-		}},
-		{Name: "a", ErrorName: &unknown},
+func TestUnhealthy(t *testing.T) {
+	replicas := []int32{1, 2, 3}
+	topic := cluster.Topic{Partitions: []cluster.Partition{
+		{Leader: new(int32), Replicas: replicas, InSyncReplicas: replicas},
+		{Leader: new(int32), Replicas: replicas, InSyncReplicas: []int32{1, 2}},
+		{Leader: new(int32), Replicas: replicas, InSyncReplicas: []int32{1}},
+		{Replicas: replicas, InSyncReplicas: []int32{}},
+	}}
+	two := 2
+	got := topic.Unhealthy(&two)
+	if d := cmp.Diff(cluster.Unhealthy{Offline: 1, UnderMinISR: &two, UnderReplicated: 3}, got); d != "" {
+		t.Errorf("counts (-want +got):\n%s", d)
 	}
-	want := cluster.Health{
-		Topics: 1, Partitions: 4, Unread: []string{"a"},
-		Sick: []cluster.SickPartition{{Topic: "b", Partition: 1, State: cluster.UnderReplicated}, {Topic: "b", Partition: 2, State: cluster.UnderMinISR}, {Topic: "b", Partition: 3, State: cluster.Offline}},
+	if d := cmp.Diff([]string{"offline", "under-min-isr", "under-replicated"}, got.Words()); d != "" {
+		t.Errorf("words (-want +got):\n%s", d)
 	}
-	if d := cmp.Diff(want, cluster.Examine(topics, map[string]int{"b": 2})); d != "" {
-		t.Errorf("health (-want +got):\n%s", d)
-	}
-	if got := cluster.Examine(topics, nil).Sick[1].State; got != cluster.UnderReplicated {
-		t.Errorf("without the setting a partition is judged by its replicas alone: %s", got)
+	if got := topic.Unhealthy(nil); got.UnderMinISR != nil || len(got.Words()) != 2 {
+		t.Errorf("without the setting a partition is judged by its replicas alone: %+v", got)
 	}
 }
 

@@ -48,7 +48,7 @@ func newGroupList(d *Deps) *cobra.Command {
 }
 
 func runGroupList(ctx context.Context, d *Deps, o *groupListOptions) error {
-	filter, err := newNamesFilter(o.names, o.regex)
+	filter, err := cluster.NewNameFilter(o.names, o.regex)
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func runGroupList(ctx context.Context, d *Deps, o *groupListOptions) error {
 			return err
 		}
 	}
-	list.Groups = slices.DeleteFunc(list.Groups, func(g cluster.Group) bool { return !filter.match(g.Name) })
+	list.Groups = slices.DeleteFunc(list.Groups, func(g cluster.Group) bool { return !filter.Match(g.Name) })
 	if !o.regex && len(o.states)+len(o.types) == 0 {
 		for _, name := range o.names {
 			if !slices.ContainsFunc(list.Groups, func(g cluster.Group) bool { return g.Name == name }) {

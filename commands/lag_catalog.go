@@ -20,7 +20,7 @@ func otherTopics(ctx context.Context, conn *cluster.Conn, cat *catalog.Catalog, 
 	if len(named) == 0 {
 		return nil
 	}
-	_, err := selectTopics(ctx, conn, "read lag", named, false)
+	_, err := conn.SelectTopics(ctx, "read lag", named, false)
 	return orOtherProtocol(cat, err)
 }
 

@@ -26,11 +26,11 @@ type lagRun struct {
 }
 
 func (d *Deps) newLagRun(ctx context.Context, o *lagOptions) (*lagRun, error) {
-	groups, err := newNamesFilter(o.names, o.regex)
+	groups, err := cluster.NewNameFilter(o.names, o.regex)
 	if err != nil {
 		return nil, err
 	}
-	topics, err := newNamesFilter(o.topics, o.regex)
+	topics, err := cluster.NewNameFilter(o.topics, o.regex)
 	if err != nil {
 		return nil, err
 	}
@@ -46,13 +46,13 @@ func (d *Deps) newLagRun(ctx context.Context, o *lagOptions) (*lagRun, error) {
 	if len(o.names) > 0 && !o.regex {
 		r.query.Groups = o.names
 	} else {
-		r.query.Match = groups.match
+		r.query.Match = groups.Match
 	}
 	if len(o.topics) > 0 {
 		if err := otherTopics(ctx, conn, cat, o); err != nil {
 			return nil, err
 		}
-		r.query.Topic = topics.match
+		r.query.Topic = topics.Match
 	}
 	r.query.Settings, r.query.Exact, r.query.Prove = true, o.exact, true
 	r.opts = lag.Options{By: lag.By(o.by), Assume: assumption(o.assume), ClusterID: conn.ClusterID, Limits: o.limits}

@@ -1,9 +1,9 @@
 package commands
 
 import (
-	"regexp"
-
 	"github.com/spf13/cobra"
+
+	"github.com/weirhq/weir/cluster"
 )
 
 func newTopic(d *Deps) *cobra.Command {
@@ -18,40 +18,11 @@ func newTopic(d *Deps) *cobra.Command {
 	)
 }
 
-// namesFilter selects by literal names, or by anchored patterns with --regex.
-// Internal topics never match a pattern.
-type namesFilter struct {
-	literal  map[string]bool
-	patterns []*regexp.Regexp
-}
-
-func newNamesFilter(args []string, regex bool) (*namesFilter, error) {
-	f := &namesFilter{literal: map[string]bool{}}
-	for _, a := range args {
-		if !regex {
-			f.literal[a] = true
-			continue
-		}
-		re, err := regexp.Compile("^(?:" + a + ")$")
-		if err != nil {
-			return nil, usage("patterns are Go (RE2) expressions and match whole names", "pattern %q: %w", a, err)
-		}
-		f.patterns = append(f.patterns, re)
+// mayLose refuses to take records from Kafka's own topics, which the embedded broker would
+// allow, and from those that this user may not delete from.
+func mayLose(op string, t *cluster.Topic) error {
+	if t.Internal || cluster.IsInternalTopic(t.Name) {
+		return usage("", "%s %s: it is one of Kafka's own topics", op, t.Name)
 	}
-	return f, nil
-}
-
-func (f *namesFilter) match(name string) bool {
-	if len(f.literal) == 0 && len(f.patterns) == 0 {
-		return true
-	}
-	if f.literal[name] {
-		return true
-	}
-	for _, re := range f.patterns {
-		if re.MatchString(name) {
-			return true
-		}
-	}
-	return false
+	return t.May(op, "DELETE")
 }

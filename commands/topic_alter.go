@@ -109,7 +109,7 @@ func runTopicAlter(ctx context.Context, d *Deps, o *topicAlterOptions) error {
 	if err := conn.Writable("alter topic", joinComma(o.names)); err != nil {
 		return err
 	}
-	topics, err := selectTopics(ctx, conn, "alter topic", o.names, o.regex)
+	topics, err := conn.SelectTopics(ctx, "alter topic", o.names, o.regex)
 	if err != nil {
 		return err
 	}

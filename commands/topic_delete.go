@@ -82,19 +82,13 @@ func runTopicDelete(ctx context.Context, d *Deps, o *topicDeleteOptions) error {
 	if err := conn.Writable("delete topic", joinComma(o.names)); err != nil {
 		return err
 	}
-	topics, err := selectTopics(ctx, conn, "delete topic", o.names, o.regex)
+	topics, err := conn.SelectTopics(ctx, "delete topic", o.names, o.regex)
 	if err != nil {
 		return err
 	}
-	names := make([]string, len(topics))
 	for i := range topics {
-		t := &topics[i]
-		names[i] = t.Name
-		if t.Internal || cluster.IsInternalTopic(t.Name) {
-			return usage("", "delete topic %s: it is one of Kafka's own topics", t.Name)
-		}
-		if t.Rights != nil && !slices.Contains(t.Rights, "DELETE") {
-			return cluster.Denied("delete topic", t.Name, "DELETE", "Topic", nil)
+		if err := mayLose("delete topic", &topics[i]); err != nil {
+			return err
 		}
 	}
 	r, err := planDelete(ctx, d, conn, topics)
@@ -110,7 +104,7 @@ func runTopicDelete(ctx context.Context, d *Deps, o *topicDeleteOptions) error {
 		return d.Out.Emit(o.format, "topic_delete", r, view)
 	}
 	err = d.showThenConfirm(o.format, "topic_delete", r, view, func() error {
-		return d.confirm(ctx, &confirmation{names: o.confirm, profile: conn.Profile}, "delete "+plural(len(names), "topic")+" with all records", names...)
+		return d.confirm(ctx, &confirmation{names: o.confirm, profile: conn.Profile}, "delete "+plural(len(topics), "topic")+" with all records", cluster.TopicNames(topics)...)
 	})
 	if err != nil {
 		return err

@@ -2,7 +2,6 @@ package commands
 
 import (
 	"context"
-	"regexp"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -75,51 +74,12 @@ type topicDescription struct {
 	ACLsError *string `json:"acls_error"`
 }
 
-// selectTopics reads the topics that names select: each literal name must exist and be
-// visible; patterns match whole names, never internal topics, and at least one topic.
-func selectTopics(ctx context.Context, conn *cluster.Conn, op string, names []string, regex bool) ([]cluster.Topic, error) {
-	filter, err := newNamesFilter(names, regex)
-	if err != nil {
-		return nil, err
-	}
-	q := cluster.TopicsQuery{Rights: true}
-	if !regex {
-		q.Names = slices.Compact(slices.Sorted(slices.Values(names)))
-	}
-	list, err := conn.Topics(ctx, q)
-	if err != nil {
-		return nil, err
-	}
-	var out []cluster.Topic
-	for i := range list.Topics {
-		t := &list.Topics[i]
-		if !filter.match(t.Name) || regex && t.Internal {
-			continue
-		}
-		if err := t.Err(op); err != nil {
-			return nil, err
-		}
-		out = append(out, *t)
-	}
-	if len(out) == 0 {
-		if err := list.Err(); err != nil {
-			return nil, err
-		}
-		return nil, &Error{code: NotFound, err: errNoMatch(names), hint: "patterns match whole names: " + regexp.QuoteMeta("orders.") + ".* for all that begin so"}
-	}
-	return out, nil
-}
-
-type errNoMatch []string
-
-func (e errNoMatch) Error() string { return "no topic matches " + joinComma(e) }
-
 func runTopicDescribe(ctx context.Context, d *Deps, o *topicDescribeOptions) error {
 	conn, err := d.Cluster(ctx)
 	if err != nil {
 		return err
 	}
-	topics, err := selectTopics(ctx, conn, "describe topic", o.names, o.regex)
+	topics, err := conn.SelectTopics(ctx, "describe topic", o.names, o.regex)
 	if err != nil {
 		return err
 	}
@@ -140,11 +100,7 @@ func describeTopics(ctx context.Context, d *Deps, conn *cluster.Conn, topics []c
 	if err := conn.Times(ctx, topics); err != nil {
 		return nil, err
 	}
-	names := make([]string, len(topics))
-	for i := range topics {
-		names[i] = topics[i].Name
-	}
-	sets, err := conn.TopicConfigs(ctx, names)
+	sets, err := conn.TopicConfigs(ctx, cluster.TopicNames(topics))
 	if err != nil {
 		return nil, err
 	}
@@ -176,12 +132,8 @@ func describeTopics(ctx context.Context, d *Deps, conn *cluster.Conn, topics []c
 			Topic: *t, ReplicationFactor: t.ReplicationFactor(), Health: []cluster.PartitionState{},
 			RecordsMax: t.Records(), SizeBytes: t.SizeBytes(), FirstWriteMS: t.FirstWrite(), LastWriteMS: t.LastWrite(), Configs: []cluster.Config{}, Catalog: factsOf(cat, t.Name),
 		}
-		var limit *int
-		if n, ok := minISR[t.Name]; ok {
-			limit = &n
-		}
 		for j := range t.Partitions {
-			row.Health = append(row.Health, t.Partitions[j].State(limit))
+			row.Health = append(row.Health, t.Partitions[j].State(minISR[t.Name]))
 		}
 		if k := slices.IndexFunc(sets, func(s cluster.ConfigSet) bool { return s.Topic == t.Name }); k >= 0 {
 			row.Configs, row.ConfigsError = sets[k].Configs, sets[k].ErrorName

@@ -2,7 +2,7 @@ package commands
 
 import (
 	"context"
-	"strconv"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -74,7 +74,7 @@ type topicList struct {
 }
 
 func runTopicList(ctx context.Context, d *Deps, o *topicListOptions) error {
-	filter, err := newNamesFilter(o.names, o.regex)
+	filter, err := cluster.NewNameFilter(o.names, o.regex)
 	if err != nil {
 		return err
 	}
@@ -108,19 +108,13 @@ func runTopicList(ctx context.Context, d *Deps, o *topicListOptions) error {
 	return d.Out.Emit(o.format, "topic_list", r, viewTopicList(r, o.format == term.Wide))
 }
 
-func topicRows(ctx context.Context, conn *cluster.Conn, o *topicListOptions, filter *namesFilter, list *cluster.TopicList) (*topicList, error) {
-	var topics []cluster.Topic
-	var names []string
-	for i := range list.Topics {
-		if t := list.Topics[i]; filter.match(t.Name) && (!o.regex || !t.Internal) {
-			topics = append(topics, t)
-			names = append(names, t.Name)
-		}
-	}
-	minISR, err := minInSync(ctx, conn, names)
+func topicRows(ctx context.Context, conn *cluster.Conn, o *topicListOptions, filter *cluster.NameFilter, list *cluster.TopicList) (*topicList, error) {
+	topics := slices.DeleteFunc(list.Topics, func(t cluster.Topic) bool { return !filter.Match(t.Name) || o.regex && t.Internal })
+	sets, err := conn.TopicConfigs(ctx, cluster.TopicNames(topics))
 	if err != nil {
 		return nil, err
 	}
+	minISR := cluster.MinISR(sets)
 	if o.format != term.Name && o.format != term.TextFormat {
 		// Sizes need DESCRIBE on the cluster; without it they stay unknown.
 		if err := conn.Sizes(ctx, topics); err != nil && ctx.Err() != nil {
@@ -129,75 +123,26 @@ func topicRows(ctx context.Context, conn *cluster.Conn, o *topicListOptions, fil
 	}
 	r := &topicList{Topics: []topicRow{}, Scope: list.Scope}
 	for i := range topics {
-		row := topicRowOf(&topics[i], minISR[topics[i].Name])
-		if o.wants(&row) {
-			r.Topics = append(r.Topics, row)
+		t := &topics[i]
+		bad := t.Unhealthy(minISR[t.Name])
+		if !o.wants(bad) {
+			continue
 		}
+		r.Topics = append(r.Topics, topicRow{
+			Name: t.Name, Internal: t.Internal, Partitions: len(t.Partitions), ReplicationFactor: t.ReplicationFactor(),
+			UnderReplicated: bad.UnderReplicated, UnderMinISR: bad.UnderMinISR, Offline: bad.Offline,
+			SizeBytes: t.SizeBytes(), Error: t.ErrorName, Health: bad.Words(),
+		})
 	}
 	return r, nil
 }
 
 // wants applies the health filters; several of them are alternatives.
-func (o *topicListOptions) wants(r *topicRow) bool {
+func (o *topicListOptions) wants(bad cluster.Unhealthy) bool {
 	if !o.underReplicated && !o.underMinISR && !o.offline {
 		return true
 	}
-	return o.underReplicated && r.UnderReplicated > 0 ||
-		o.underMinISR && r.UnderMinISR != nil && *r.UnderMinISR > 0 ||
-		o.offline && r.Offline > 0
-}
-
-// minInSync reads min.insync.replicas of the topics; a topic whose configuration may
-// not be read is missing from the answer.
-func minInSync(ctx context.Context, conn *cluster.Conn, names []string) (map[string]int, error) {
-	out := map[string]int{}
-	if len(names) == 0 {
-		return out, nil
-	}
-	sets, err := conn.TopicConfigs(ctx, names)
-	if err != nil {
-		return nil, err
-	}
-	for _, s := range sets {
-		for _, c := range s.Configs {
-			if c.Name == "min.insync.replicas" && c.Value != nil {
-				if n, err := strconv.Atoi(*c.Value); err == nil {
-					out[s.Topic] = n
-				}
-			}
-		}
-	}
-	return out, nil
-}
-
-func topicRowOf(t *cluster.Topic, minISR int) topicRow {
-	r := topicRow{
-		Name: t.Name, Internal: t.Internal, Partitions: len(t.Partitions), ReplicationFactor: t.ReplicationFactor(),
-		SizeBytes: t.SizeBytes(), Error: t.ErrorName, Health: []string{},
-	}
-	below := 0
-	for i := range t.Partitions {
-		p := &t.Partitions[i]
-		if p.Leader == nil {
-			r.Offline++
-		}
-		if len(p.InSyncReplicas) < len(p.Replicas) {
-			r.UnderReplicated++
-		}
-		if len(p.InSyncReplicas) < minISR {
-			below++
-		}
-	}
-	if minISR > 0 {
-		r.UnderMinISR = &below
-	}
-	for _, h := range []struct {
-		word string
-		on   bool
-	}{{"offline", r.Offline > 0}, {"under-min-isr", below > 0}, {"under-replicated", r.UnderReplicated > 0}} {
-		if h.on {
-			r.Health = append(r.Health, h.word)
-		}
-	}
-	return r
+	return o.underReplicated && bad.UnderReplicated > 0 ||
+		o.underMinISR && bad.UnderMinISR != nil && *bad.UnderMinISR > 0 ||
+		o.offline && bad.Offline > 0
 }

@@ -99,7 +99,7 @@ func runTopicPurge(ctx context.Context, d *Deps, o *topicPurgeOptions) error {
 	if err := conn.Writable("purge topic", name); err != nil {
 		return err
 	}
-	topics, err := selectTopics(ctx, conn, "purge topic", []string{name}, false)
+	topics, err := conn.SelectTopics(ctx, "purge topic", []string{name}, false)
 	if err != nil {
 		return err
 	}
@@ -124,11 +124,8 @@ func runTopicPurge(ctx context.Context, d *Deps, o *topicPurgeOptions) error {
 
 // mayPurge refuses what a broker refuses and the embedded one does not.
 func mayPurge(ctx context.Context, conn *cluster.Conn, t *cluster.Topic) error {
-	if t.Internal || cluster.IsInternalTopic(t.Name) {
-		return usage("", "purge topic %s: it is one of Kafka's own topics", t.Name)
-	}
-	if t.Rights != nil && !slices.Contains(t.Rights, "DELETE") {
-		return cluster.Denied("purge topic", t.Name, "DELETE", "Topic", nil)
+	if err := mayLose("purge topic", t); err != nil {
+		return err
 	}
 	sets, err := conn.TopicConfigs(ctx, []string{t.Name})
 	if err != nil {

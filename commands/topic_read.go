@@ -144,13 +144,13 @@ func runTopicRead(ctx context.Context, d *Deps, o *topicReadOptions) error {
 	if err != nil {
 		return err
 	}
-	topics, err := selectTopics(ctx, conn, "read topic", []string{o.scope.Topic}, false)
+	topics, err := conn.SelectTopics(ctx, "read topic", []string{o.scope.Topic}, false)
 	if err != nil {
 		return err
 	}
 	t := &topics[0]
-	if t.Rights != nil && !slices.Contains(t.Rights, "READ") {
-		return cluster.Denied("read topic", t.Name, "READ", "Topic", nil)
+	if err := t.May("read topic", "READ"); err != nil {
+		return err
 	}
 	if err := conn.Offsets(ctx, topics); err != nil {
 		return err

@@ -91,11 +91,7 @@ func Alter(ctx context.Context, conn *cluster.Conn, q AlterRequest, topics []clu
 			return nil, err
 		}
 	}
-	names := make([]string, len(topics))
-	for i := range topics {
-		names[i] = topics[i].Name
-	}
-	sets, err := conn.TopicConfigs(ctx, names)
+	sets, err := conn.TopicConfigs(ctx, cluster.TopicNames(topics))
 	if err != nil {
 		return nil, err
 	}
