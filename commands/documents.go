@@ -121,7 +121,7 @@ func Documents() []Document {
 		{Kind: "topic_delete", About: "weir topic delete", Types: []any{topicDeleteReport{}}},
 		{Kind: "topic_describe", About: "weir topic describe", Types: []any{topicDescription{}}},
 		{Kind: "topic_list", About: "weir topic list", Types: []any{topicList{}}},
-		{Kind: "topic_purge", About: "weir topic purge", Types: []any{topicPurgeReport{}}},
+		{Kind: "topic_purge", About: "weir topic purge", Types: []any{cluster.Purge{}}},
 		{Kind: "version", About: "weir version", Types: []any{Version{}}},
 	}
 }

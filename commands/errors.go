@@ -67,3 +67,11 @@ var errGate = &Error{code: GateCode, err: errors.New("the gate did not pass")}
 
 // errPartial ends a command whose report told what was and was not done (exit 4).
 var errPartial = &Error{code: PartialCode, err: errors.New("only a part was done")}
+
+// partly is errPartial where something was refused, and nil where all was done.
+func partly(refused bool) error {
+	if refused {
+		return errPartial
+	}
+	return nil
+}

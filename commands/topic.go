@@ -1,6 +1,8 @@
 package commands
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"github.com/weirhq/weir/cluster"
@@ -18,11 +20,24 @@ func newTopic(d *Deps) *cobra.Command {
 	)
 }
 
-// mayLose refuses to take records from Kafka's own topics, which the embedded broker would
-// allow, and from those that this user may not delete from.
-func mayLose(op string, t *cluster.Topic) error {
-	if t.Internal || cluster.IsInternalTopic(t.Name) {
-		return usage("", "%s %s: it is one of Kafka's own topics", op, t.Name)
+// topicsToLose reads the topics that are to lose their records. It refuses Kafka's own
+// topics, which the embedded broker would allow, and those that this user may not delete from.
+func topicsToLose(ctx context.Context, conn *cluster.Conn, op string, names []string, regex bool) ([]cluster.Topic, error) {
+	if err := conn.Writable(op, joinComma(names)); err != nil {
+		return nil, err
 	}
-	return t.May(op, "DELETE")
+	topics, err := conn.SelectTopics(ctx, op, names, regex)
+	if err != nil {
+		return nil, err
+	}
+	for i := range topics {
+		t := &topics[i]
+		if t.Internal || cluster.IsInternalTopic(t.Name) {
+			return nil, usage("", "%s %s: it is one of Kafka's own topics", op, t.Name)
+		}
+		if err := t.May(op, "DELETE"); err != nil {
+			return nil, err
+		}
+	}
+	return topics, nil
 }

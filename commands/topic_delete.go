@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -52,44 +53,14 @@ func newTopicDelete(d *Deps) *cobra.Command {
 	return c
 }
 
-type topicDeletion struct {
-	Name        string               `json:"name"`
-	ID          *string              `json:"id"`
-	Partitions  int                  `json:"partitions"`
-	RecordsMax  *int64               `json:"records_max"`
-	SizeBytes   *int64               `json:"size_bytes"`
-	LastWriteMS *int64               `json:"last_write_ms"`
-	Groups      []cluster.TopicGroup `json:"groups"`      // null when they could not be read
-	LiveGroups  []string             `json:"live_groups"` // those with members
-	Catalog     *topicFacts          `json:"catalog"`     // null when it does not name the topic
-	// Result is planned, would_delete, deleted or failed.
-	Result string  `json:"result"`
-	Error  *string `json:"error"`
-}
-
-type topicDeleteReport struct {
-	DryRun      bool            `json:"dry_run"`
-	JudgedBy    string          `json:"judged_by"` // weir: no broker can be asked without deleting
-	GroupsScope cluster.Scope   `json:"groups_scope"`
-	Topics      []topicDeletion `json:"topics"`
-}
-
 func runTopicDelete(ctx context.Context, d *Deps, o *topicDeleteOptions) error {
 	conn, err := d.Cluster(ctx)
 	if err != nil {
 		return err
 	}
-	if err := conn.Writable("delete topic", joinComma(o.names)); err != nil {
-		return err
-	}
-	topics, err := conn.SelectTopics(ctx, "delete topic", o.names, o.regex)
+	topics, err := topicsToLose(ctx, conn, "delete topic", o.names, o.regex)
 	if err != nil {
 		return err
-	}
-	for i := range topics {
-		if err := mayLose("delete topic", &topics[i]); err != nil {
-			return err
-		}
 	}
 	r, err := planDelete(ctx, d, conn, topics)
 	if err != nil {
@@ -110,28 +81,6 @@ func runTopicDelete(ctx context.Context, d *Deps, o *topicDeleteOptions) error {
 		return err
 	}
 	return doDelete(ctx, d, conn, o, topics, r)
-}
-
-func planDelete(ctx context.Context, d *Deps, conn *cluster.Conn, topics []cluster.Topic) (*topicDeleteReport, error) {
-	described, err := describeTopics(ctx, d, conn, topics)
-	if err != nil {
-		return nil, err
-	}
-	r := &topicDeleteReport{JudgedBy: "weir", GroupsScope: described.GroupsScope, Topics: []topicDeletion{}}
-	for i := range described.Topics {
-		t := &described.Topics[i]
-		row := topicDeletion{
-			Name: t.Name, ID: t.ID, Partitions: len(t.Partitions), RecordsMax: t.RecordsMax, SizeBytes: t.SizeBytes, LastWriteMS: t.LastWriteMS,
-			Groups: t.Groups, LiveGroups: []string{}, Catalog: t.Catalog, Result: "planned",
-		}
-		for _, g := range t.Groups {
-			if g.Live() {
-				row.LiveGroups = append(row.LiveGroups, g.Group)
-			}
-		}
-		r.Topics = append(r.Topics, row)
-	}
-	return r, nil
 }
 
 func doDelete(ctx context.Context, d *Deps, conn *cluster.Conn, o *topicDeleteOptions, topics []cluster.Topic, r *topicDeleteReport) error {
@@ -173,11 +122,5 @@ func doDelete(ctx context.Context, d *Deps, conn *cluster.Conn, o *topicDeleteOp
 	if len(refusals) == len(r.Topics) {
 		return refusals[0]
 	}
-	if err := d.Out.Emit(o.format, "topic_delete", r, viewTopicDelete(r, d.Now())); err != nil {
-		return err
-	}
-	if len(refusals) > 0 {
-		return errPartial
-	}
-	return nil
+	return cmp.Or(d.Out.Emit(o.format, "topic_delete", r, viewTopicDelete(r, d.Now())), partly(len(refusals) > 0))
 }

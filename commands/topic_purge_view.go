@@ -4,16 +4,17 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/weirhq/weir/cluster"
 	"github.com/weirhq/weir/internal/term"
 )
 
-func viewTopicPurge(r *topicPurgeReport) term.View {
+func viewTopicPurge(r *cluster.Purge) term.View {
 	return term.View{Text: func(p *term.Page) {
 		if r.RecordsMax == 0 {
 			p.Line("%s has no records before %s.", r.Topic, r.To)
 			return
 		}
-		done := slices.ContainsFunc(r.Partitions, func(x purgePartition) bool { return x.Result == "purged" || x.Result == "failed" })
+		done := slices.ContainsFunc(r.Partitions, func(x cluster.PurgedPartition) bool { return x.Result == "purged" || x.Result == "failed" })
 		if !done {
 			word := ""
 			if r.DryRun {

@@ -2,6 +2,8 @@ package lag
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
 	"github.com/weirhq/weir/cluster"
 )
@@ -30,4 +32,20 @@ func (t Target) Offsets(ctx context.Context, conn *cluster.Conn, topic *cluster.
 		}
 		return t.N, true
 	}, nil
+}
+
+// Of are the partitions of the scope in its topic. It fails where there is no such one.
+func (s Scope) Of(topic *cluster.Topic) ([]*cluster.Partition, error) {
+	var out []*cluster.Partition
+	for i := range topic.Partitions {
+		if p := &topic.Partitions[i]; len(s.Partitions) == 0 || slices.Contains(s.Partitions, p.ID) {
+			out = append(out, p)
+		}
+	}
+	for _, id := range s.Partitions {
+		if !slices.ContainsFunc(out, func(p *cluster.Partition) bool { return p.ID == id }) {
+			return nil, fmt.Errorf("topic %s has no partition %d: it has %d", topic.Name, id, len(topic.Partitions))
+		}
+	}
+	return out, nil
 }
