@@ -13,6 +13,9 @@ import (
 // ErrStop is returned by a function that was handed a record and wants no more.
 var ErrStop = errors.New("stop reading")
 
+// readStall is how long a record that exists may take to arrive.
+const readStall = 15 * time.Second
+
 // Span is a range of offsets of one partition; End is not part of it.
 type Span struct {
 	Partition  int32
@@ -27,9 +30,7 @@ type ReadOptions struct {
 	Uncommitted bool
 	// Follow ignores the ends of the spans and goes on until the context ends.
 	Follow bool
-	// Stall is how long to wait for a record that has to come.
-	Stall time.Duration
-	Now   func() time.Time
+	Now    func() time.Time
 }
 
 // StalledError says that records which exist did not arrive.
@@ -124,9 +125,9 @@ func (r *spanReader) poll(ctx context.Context, cl *kgo.Client, do func(*kgo.Reco
 	if len(r.next) == 0 {
 		return true, nil
 	}
-	if r.o.Now().Sub(r.seen) > r.o.Stall {
+	if r.o.Now().Sub(r.seen) > readStall {
 		for p, n := range r.next {
-			return false, &StalledError{Topic: r.o.Topic, Partition: p, At: n, End: r.end[p], After: r.o.Stall}
+			return false, &StalledError{Topic: r.o.Topic, Partition: p, At: n, End: r.end[p], After: readStall}
 		}
 	}
 	return false, nil

@@ -114,7 +114,7 @@ func planPurge(ctx context.Context, conn *cluster.Conn, o *topicPurgeOptions, ta
 	}
 	partitions, err := o.scope.Of(&topics[0])
 	if err != nil {
-		return nil, usage("", "%w", err)
+		return nil, err
 	}
 	if err := conn.Offsets(ctx, topics); err != nil {
 		return nil, err

@@ -39,7 +39,7 @@ func TestReadOnATerminal(t *testing.T) {
 		Config:  func() (*config.Config, error) { return nil, errors.New("no catalog here") },
 		Cluster: func(context.Context) (*cluster.Conn, error) { return conn, nil },
 	}
-	if err := runTopicRead(t.Context(), d, &topicReadOptions{scope: lag.Scope{Topic: topic}, format: term.TextFormat}); err != nil {
+	if err := runTopicRead(t.Context(), d, &topicReadOptions{reading: lag.Reading{Scope: lag.Scope{Topic: topic}}, format: term.TextFormat}); err != nil {
 		t.Fatal(err)
 	}
 	var got []string

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -30,7 +29,7 @@ type recordPrinter struct {
 
 func (r *recordPrinter) take(k *kgo.Record) error {
 	dec := r.decoder.decode(k.Value)
-	if !r.o.matches(k, dec.json) {
+	if !r.o.filter.match(k, dec.json) {
 		return nil
 	}
 	if dec.problem != "" {
@@ -75,25 +74,10 @@ func (r *recordPrinter) finish() error {
 	if r.undecoded > 0 {
 		r.d.Log.Warn(fmt.Sprintf("%s could not be decoded: %s", plural(r.undecoded, "value"), r.problem))
 	}
-	if f := r.o.filter; f != nil && f.unjudged > 0 {
-		r.d.Log.Warn(fmt.Sprintf("--where failed on %s, which are left out: %v", plural(f.unjudged, "record"), f.first))
+	if w := r.o.filter.where; w != nil && w.unjudged > 0 {
+		r.d.Log.Warn(fmt.Sprintf("--where failed on %s, which are left out: %v", plural(w.unjudged, "record"), w.first))
 	}
 	return nil
-}
-
-func (o *topicReadOptions) matches(k *kgo.Record, decoded []byte) bool {
-	if o.keySet && (k.Key == nil || string(k.Key) != o.key) {
-		return false
-	}
-	for _, want := range o.headers {
-		name, value, exact := strings.Cut(want, "=")
-		if !slices.ContainsFunc(k.Headers, func(h kgo.RecordHeader) bool {
-			return h.Key == name && (!exact || string(h.Value) == value)
-		}) {
-			return false
-		}
-	}
-	return o.filter.match(k, decoded)
 }
 
 func recordPlace(s *shownRecord) string {

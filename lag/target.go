@@ -74,6 +74,22 @@ func ParseTarget(s string, now time.Time) (Target, error) {
 	return Target{From: FromOffset, N: n}, nil
 }
 
+// ParsePlace reads a place in a topic as [ParseTarget] does; nil for none. No group has
+// committed an offset to count from, so +N counts from the start and -N from the end.
+func ParsePlace(s string, now time.Time) (*Target, error) {
+	if s == "" {
+		return nil, nil
+	}
+	t, err := ParseTarget(s, now)
+	if err == nil && t.From == FromCurrent {
+		t.From = FromStart
+		if t.N < 0 {
+			t.From = FromEnd
+		}
+	}
+	return &t, err
+}
+
 // digitsOf reads digits only: no sign, no spaces, no underscores.
 func digitsOf(s string) (int64, bool) {
 	if s == "" || strings.ContainsFunc(s, func(r rune) bool { return r < '0' || r > '9' }) {
