@@ -34,6 +34,26 @@ func CheckTopicName(name string) error {
 	return nil
 }
 
+// CheckTopicNames checks the names of topics that are to be made together: each has to be
+// one, none is named twice, and no two collide. Metrics write '.' as '_', so Kafka refuses
+// two names that differ only there.
+func CheckTopicNames(names []string) error {
+	for i, name := range names {
+		if err := CheckTopicName(name); err != nil {
+			return fmt.Errorf("create topic: %w", err)
+		}
+		if slices.Contains(names[:i], name) {
+			return fmt.Errorf("topic %s is named twice", name)
+		}
+		for _, other := range names[:i] {
+			if strings.ReplaceAll(other, ".", "_") == strings.ReplaceAll(name, ".", "_") {
+				return fmt.Errorf("topics %s and %s collide: '.' and '_' are the same in Kafka's metrics", other, name)
+			}
+		}
+	}
+	return nil
+}
+
 // IsInternalTopic says whether Kafka keeps its own records under this name. Brokers mark
 // only some of them in metadata.
 func IsInternalTopic(name string) bool {
@@ -157,6 +177,48 @@ func ParseTopicConfig(name, value string) (string, error) {
 		return "", fmt.Errorf("%s=%s: %w", name, value, err)
 	}
 	return v, nil
+}
+
+// ParseTopicConfigs reads settings KEY=VALUE as [ParseTopicConfig] does; with allowUnknown
+// the broker judges those that weir does not know. The brokers take a key given twice and
+// keep one of the values, so that is refused here.
+func ParseTopicConfigs(pairs []string, allowUnknown bool) (map[string]string, error) {
+	out := map[string]string{}
+	for _, pair := range pairs {
+		k, v, ok := strings.Cut(pair, "=")
+		k = strings.TrimSpace(k)
+		if !ok || k == "" {
+			return nil, fmt.Errorf("%q: write KEY=VALUE", pair)
+		}
+		if _, twice := out[k]; twice {
+			return nil, fmt.Errorf("the setting %s is given twice", k)
+		}
+		parsed, err := ParseTopicConfig(k, v)
+		if _, unknown := errors.AsType[*UnknownConfigError](err); unknown && allowUnknown {
+			parsed, err = v, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		out[k] = parsed
+	}
+	return out, nil
+}
+
+// CheckUnset checks the names of settings to unset beside others that are set. A broker
+// says yes to unsetting a misspelt setting, so an unknown name is an [UnknownConfigError]
+// unless allowUnknown.
+func CheckUnset(names []string, set map[string]string, allowUnknown bool) error {
+	for i, k := range names {
+		if _, both := set[k]; both || slices.Contains(names[:i], k) {
+			return fmt.Errorf("the setting %s is named twice", k)
+		}
+		_, err := ParseTopicConfig(k, "")
+		if unknown, ok := errors.AsType[*UnknownConfigError](err); ok && !allowUnknown {
+			return unknown
+		}
+	}
+	return nil
 }
 
 func (r configRule) parse(v string) (string, error) {

@@ -81,6 +81,20 @@ func (d *Deps) completeGroups(many bool) completer {
 	})
 }
 
+// completeConfigs completes the names of topic settings, with the sign that follows or "".
+func completeConfigs(c *cobra.Command, flag, sign string) {
+	_ = c.RegisterFlagCompletionFunc(flag, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		names := cluster.TopicConfigNames()
+		for i := range names {
+			names[i] += sign
+		}
+		if sign == "" {
+			return names, cobra.ShellCompDirectiveNoFileComp
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	})
+}
+
 func (d *Deps) completeProfiles(_ *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
 	cfg, err := d.Config()
 	if err != nil || len(args) > 0 {

@@ -117,7 +117,7 @@ func Documents() []Document {
 		{Kind: "rule", About: "weir explain RULE", Types: []any{finding.Rule{}}},
 		{Kind: "rules", About: "weir explain", Types: []any{rulesReport{}}},
 		{Kind: "topic_alter", About: "weir topic alter", Types: []any{plan.Alterations{}}},
-		{Kind: "topic_create", About: "weir topic create", Types: []any{topicCreateReport{}}},
+		{Kind: "topic_create", About: "weir topic create", Types: []any{cluster.Creation{}}},
 		{Kind: "topic_delete", About: "weir topic delete", Types: []any{topicDeleteReport{}}},
 		{Kind: "topic_describe", About: "weir topic describe", Types: []any{topicDescription{}}},
 		{Kind: "topic_list", About: "weir topic list", Types: []any{topicList{}}},

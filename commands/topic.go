@@ -2,6 +2,8 @@ package commands
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -20,13 +22,18 @@ func newTopic(d *Deps) *cobra.Command {
 	)
 }
 
-// topicsToLose reads the topics that are to lose their records. It refuses Kafka's own
-// topics, which the embedded broker would allow, and those that this user may not delete from.
-func topicsToLose(ctx context.Context, conn *cluster.Conn, op string, names []string, regex bool) ([]cluster.Topic, error) {
+// topicsToChange reads the topics that names select, on a cluster that may be written to.
+func topicsToChange(ctx context.Context, conn *cluster.Conn, op string, names []string, regex bool) ([]cluster.Topic, error) {
 	if err := conn.Writable(op, joinComma(names)); err != nil {
 		return nil, err
 	}
-	topics, err := conn.SelectTopics(ctx, op, names, regex)
+	return conn.SelectTopics(ctx, op, names, regex)
+}
+
+// topicsToLose are those to change where records are to be lost. It refuses Kafka's own
+// topics, which the embedded broker would allow, and those that this user may not delete from.
+func topicsToLose(ctx context.Context, conn *cluster.Conn, op string, names []string, regex bool) ([]cluster.Topic, error) {
+	topics, err := topicsToChange(ctx, conn, op, names, regex)
 	if err != nil {
 		return nil, err
 	}
@@ -40,4 +47,36 @@ func topicsToLose(ctx context.Context, conn *cluster.Conn, op string, names []st
 		}
 	}
 	return topics, nil
+}
+
+// settingError says how a setting that weir does not know may pass.
+func settingError(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, unknown := errors.AsType[*cluster.UnknownConfigError](err); unknown {
+		return usage("--allow-unknown-config leaves it to the broker", "%w", err)
+	}
+	return usage("", "%w", err)
+}
+
+// firstOfMany is what the broker said about the first topic it refused, or nil. Nothing was
+// done yet, so the others are only counted.
+func firstOfMany(refusals []error) error {
+	switch len(refusals) {
+	case 0:
+		return nil
+	case 1:
+		return refusals[0]
+	}
+	return fmt.Errorf("%w (and %d more refused; nothing was changed)", refusals[0], len(refusals)-1)
+}
+
+// outcome is the failure that the audit log notes of one topic: without an answer to the
+// request, lost, it may be done or not.
+func outcome(lost error, refusal *string) error {
+	if refusal != nil {
+		return errors.New(*refusal)
+	}
+	return lost
 }

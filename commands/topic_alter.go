@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -14,18 +15,14 @@ import (
 )
 
 type topicAlterOptions struct {
-	names       []string
-	regex       bool
-	set, unset  []string
-	partitions  int
-	unknown     bool
-	dataLoss    bool
-	repartition bool
-	dryRun      bool
-	yes         bool
-	format      term.Format
-
-	values map[string]string // of --set, parsed
+	plan.AlterRequest
+	names   []string
+	regex   bool
+	set     []string // as given
+	unknown bool
+	dryRun  bool
+	yes     bool
+	format  term.Format
 }
 
 func newTopicAlter(d *Deps) *cobra.Command {
@@ -61,44 +58,30 @@ func newTopicAlter(d *Deps) *cobra.Command {
 	f := c.Flags()
 	f.BoolVar(&o.regex, "regex", false, "names are patterns that match whole names")
 	f.StringArrayVar(&o.set, "set", nil, "a setting KEY=VALUE, repeatable")
-	f.StringArrayVar(&o.unset, "unset", nil, "a setting to inherit again, repeatable")
-	f.IntVarP(&o.partitions, "partitions", "p", 0, "the new number of partitions")
+	f.StringArrayVar(&o.Unset, "unset", nil, "a setting to inherit again, repeatable")
+	f.IntVarP(&o.Partitions, "partitions", "p", 0, "the new number of partitions")
 	f.BoolVar(&o.unknown, "allow-unknown-config", false, "leave settings that weir does not know to the broker")
-	f.BoolVar(&o.dataLoss, "allow-data-loss", false, "agree to changes that delete records")
-	f.BoolVar(&o.repartition, "allow-repartition", false, "agree that keys move to other partitions")
+	f.BoolVar(&o.AllowDataLoss, "allow-data-loss", false, "agree to changes that delete records")
+	f.BoolVar(&o.AllowRepartition, "allow-repartition", false, "agree that keys move to other partitions")
 	f.BoolVar(&o.dryRun, "dry-run", false, "only show the change and ask whether the broker would make it")
 	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask")
-	completeConfigs(c, "set")
-	_ = c.RegisterFlagCompletionFunc("unset", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return cluster.TopicConfigNames(), cobra.ShellCompDirectiveNoFileComp
-	})
+	completeConfigs(c, "set", "=")
+	completeConfigs(c, "unset", "")
 	return c
 }
 
 func (o *topicAlterOptions) validate() error {
-	if len(o.set)+len(o.unset) == 0 && o.partitions == 0 {
+	if len(o.set)+len(o.Unset) == 0 && o.Partitions == 0 {
 		return usage("use --set KEY=VALUE, --unset KEY or --partitions N", "nothing to change")
 	}
-	if o.partitions < 0 || o.partitions > 1<<20 {
-		return usage("", "--partitions %d: a topic has one partition or more", o.partitions)
+	if o.Partitions < 0 || o.Partitions > 1<<20 {
+		return usage("", "--partitions %d: a topic has one partition or more", o.Partitions)
 	}
 	var err error
-	if o.values, err = parseConfigs(o.set, o.unknown); err != nil {
-		return err
+	if o.Set, err = cluster.ParseTopicConfigs(o.set, o.unknown); err == nil {
+		err = cluster.CheckUnset(o.Unset, o.Set, o.unknown)
 	}
-	for i, k := range o.unset {
-		if _, both := o.values[k]; both || slices.Contains(o.unset[:i], k) {
-			return usage("", "the setting %s is named twice", k)
-		}
-		// A broker says yes to unsetting a misspelt setting.
-		if !slices.Contains(cluster.TopicConfigNames(), k) && !o.unknown {
-			_, err := cluster.ParseTopicConfig(k, "")
-			if unknown, ok := errors.AsType[*cluster.UnknownConfigError](err); ok {
-				return usage("--allow-unknown-config leaves it to the broker", "%w", unknown)
-			}
-		}
-	}
-	return nil
+	return settingError(err)
 }
 
 func runTopicAlter(ctx context.Context, d *Deps, o *topicAlterOptions) error {
@@ -106,37 +89,21 @@ func runTopicAlter(ctx context.Context, d *Deps, o *topicAlterOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := conn.Writable("alter topic", joinComma(o.names)); err != nil {
-		return err
-	}
-	topics, err := conn.SelectTopics(ctx, "alter topic", o.names, o.regex)
+	topics, err := topicsToChange(ctx, conn, "alter topic", o.names, o.regex)
 	if err != nil {
 		return err
 	}
-	r, err := plan.Alter(ctx, conn, plan.AlterRequest{
-		Set: o.values, Unset: o.unset, Partitions: o.partitions, AllowDataLoss: o.dataLoss, AllowRepartition: o.repartition,
-	}, topics)
+	r, err := plan.Alter(ctx, conn, o.AlterRequest, topics)
 	if err != nil {
 		return err
 	}
 	r.DryRun = o.dryRun
-	if !slices.ContainsFunc(r.Topics, func(a plan.Alteration) bool { return !a.Empty() }) {
+	if r.Empty() {
 		return d.Out.Emit(o.format, "topic_alter", r, viewTopicAlter(r))
 	}
 	refusals, err := r.Send(ctx, conn, true)
-	if err != nil {
+	if err = cmp.Or(err, firstOfMany(refusals)); err != nil {
 		return err
-	}
-	if len(refusals) > 0 {
-		return firstOfMany(refusals)
-	}
-	for i := range r.Topics {
-		if r.Topics[i].Result == "changed" {
-			r.Topics[i].Result = "planned"
-			if o.dryRun {
-				r.Topics[i].Result = "would_change"
-			}
-		}
 	}
 	if o.dryRun {
 		return d.Out.Emit(o.format, "topic_alter", r, viewTopicAlter(r))
@@ -159,19 +126,11 @@ func doAlter(ctx context.Context, d *Deps, conn *cluster.Conn, o *topicAlterOpti
 		return err
 	}
 	refusals, lost := r.Send(ctx, conn, false)
-	done := 0
 	for _, a := range r.Topics {
 		if a.Empty() {
 			continue
 		}
-		failure := lost // no answer: it may be done or not
-		switch {
-		case a.Error != nil:
-			failure = errors.New(*a.Error)
-		case lost == nil:
-			done++
-		}
-		if err := log.Record(ctx, "alter topic", a.Name, a.Before(), a.After(), failure); err != nil {
+		if err := log.Record(ctx, "alter topic", a.Name, a.Before(), a.After(), outcome(lost, a.Error)); err != nil {
 			return errors.Join(lost, err)
 		}
 	}
@@ -181,11 +140,8 @@ func doAlter(ctx context.Context, d *Deps, conn *cluster.Conn, o *topicAlterOpti
 	if err := d.Out.Emit(o.format, "topic_alter", r, viewTopicAlter(r)); err != nil {
 		return err
 	}
-	switch {
-	case len(refusals) == 0:
-		return nil
-	case done == 0:
+	if len(refusals) > 0 && !slices.ContainsFunc(r.Topics, func(a plan.Alteration) bool { return !a.Empty() && a.Error == nil }) {
 		return refusals[0]
 	}
-	return errPartial
+	return partly(len(refusals) > 0)
 }

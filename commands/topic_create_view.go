@@ -5,10 +5,11 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/weirhq/weir/cluster"
 	"github.com/weirhq/weir/internal/term"
 )
 
-func viewTopicCreate(r *topicCreateReport) term.View {
+func viewTopicCreate(r *cluster.Creation) term.View {
 	return term.View{Text: func(p *term.Page) {
 		for _, t := range r.Topics {
 			marks := map[string]string{"created": "add", "would_create": "add", "exists": "keep", "failed": "fail"}
@@ -24,7 +25,7 @@ func viewTopicCreate(r *topicCreateReport) term.View {
 	}}
 }
 
-func shape(t topicResult) string {
+func shape(t cluster.CreatedTopic) string {
 	if t.Partitions == nil || t.ReplicationFactor == nil {
 		return ""
 	}

@@ -104,7 +104,7 @@ func doDelete(ctx context.Context, d *Deps, conn *cluster.Conn, o *topicDeleteOp
 		row := &r.Topics[i]
 		row.Result = "deleted"
 		if out.Err != nil {
-			row.Result, row.Error = "failed", errText(out.Err)
+			row.Result, row.Error = "failed", new(out.Err.Error())
 			refusals = append(refusals, out.Err)
 		}
 		before := map[string]any{"id": row.ID, "partitions": row.Partitions, "records_max": row.RecordsMax}
@@ -115,7 +115,7 @@ func doDelete(ctx context.Context, d *Deps, conn *cluster.Conn, o *topicDeleteOp
 	for i := range r.Topics {
 		if r.Topics[i].Result == "planned" {
 			const silent = "the broker did not say what became of it"
-			r.Topics[i].Result, r.Topics[i].Error = "failed", errText(errors.New(silent))
+			r.Topics[i].Result, r.Topics[i].Error = "failed", new(silent)
 			refusals = append(refusals, failed(r.Topics[i].Name, "look with weir topic list", "delete topic %s: %s", r.Topics[i].Name, silent))
 		}
 	}

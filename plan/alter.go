@@ -65,6 +65,11 @@ type Alterations struct {
 	Topics []Alteration `json:"topics"`
 }
 
+// Empty reports whether every topic already is as asked.
+func (r *Alterations) Empty() bool {
+	return !slices.ContainsFunc(r.Topics, func(a Alteration) bool { return !a.Empty() })
+}
+
 // Before is the topic as the audit log tells it, before the change.
 func (a *Alteration) Before() map[string]any {
 	out := map[string]any{"partitions": a.PartitionsBefore}
@@ -238,9 +243,17 @@ func repartitionRisk(t *cluster.Topic, set *cluster.ConfigSet) string {
 	return ""
 }
 
-// Send sends the planned changes and notes what became of each topic. It returns
-// the refusals, and an error when nothing could be sent.
+// Send sends the planned changes, or with validateOnly asks the brokers whether they would
+// make them, and notes what became of each topic. It returns the refusals, and an error
+// when nothing could be sent.
 func (r *Alterations) Send(ctx context.Context, conn *cluster.Conn, validateOnly bool) (refusals []error, err error) {
+	done := "changed"
+	switch {
+	case validateOnly && r.DryRun:
+		done = "would_change"
+	case validateOnly:
+		done = "planned"
+	}
 	var changes []cluster.ConfigChange
 	counts := map[string]int32{}
 	for _, a := range r.Topics {
@@ -289,7 +302,7 @@ func (r *Alterations) Send(ctx context.Context, conn *cluster.Conn, validateOnly
 			a.Result, a.Error = "failed", new(out.Err.Error())
 			refusals = append(refusals, out.Err)
 		case a.Result != "failed":
-			a.Result = "changed"
+			a.Result = done
 		}
 	}
 	return refusals, nil
