@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -108,15 +107,5 @@ func appsOf(ops []*catalog.Operation) []string {
 	slices.Sort(names)
 	return slices.Compact(names)
 }
-
-// cell is nil, which prints as "-", for what is not known.
-func cell(s string) any {
-	if s == "" {
-		return nil
-	}
-	return s
-}
-
-func listCell(names []string) any { return cell(strings.Join(names, ", ")) }
 
 func protocolOf(s *catalog.Stream) string { return cmp.Or(s.Protocol, "unknown") }

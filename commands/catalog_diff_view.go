@@ -12,7 +12,7 @@ func viewCatalogDiff(r *catalogDiff, f term.Format, loadErr error) term.View {
 		t := term.NewTable("CLASS", "SUBJECT*", "CHANGE*", "AFFECTED*", "AT")
 		for i := range r.Changes {
 			c := &r.Changes[i]
-			t.Row(string(c.Class), joinWords(c.Subject.Kind, c.Subject.Name), c.Message, listCell(affectedNames(c)), changeAt(c))
+			t.Row(string(c.Class), joinWords(c.Subject.Kind, c.Subject.Name), c.Message, strings.Join(affectedNames(c), ", "), changeAt(c))
 		}
 		return t
 	}

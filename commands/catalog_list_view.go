@@ -3,6 +3,7 @@ package commands
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/internal/term"
@@ -50,7 +51,7 @@ func listChannels(cat *catalog.Catalog, mine func(string) bool, none func(string
 	return map[string]any{"channels": rows}, rowsView(rows, none("channels"),
 		[]string{"CHANNEL*", "PROTOCOL", "OWNER*", "PRODUCERS*", "CONSUMERS*", ">MESSAGES"},
 		func(r catalogChannelRow) []any {
-			return []any{r.Name, r.Protocol, cell(r.Owner), listCell(r.Producers), listCell(r.Consumers), r.Messages}
+			return []any{r.Name, r.Protocol, r.Owner, strings.Join(r.Producers, ", "), strings.Join(r.Consumers, ", "), r.Messages}
 		}, func(r catalogChannelRow) string { return r.Name })
 }
 
@@ -74,7 +75,7 @@ func listMessages(cat *catalog.Catalog, mine func(string) bool, none func(string
 	return map[string]any{"messages": rows}, rowsView(rows, none("messages"),
 		[]string{"MESSAGE*", "CHANNEL*", "FORMAT", "COMPATIBILITY", "OWNER*"},
 		func(r catalogMessageRow) []any {
-			return []any{r.Name, r.Channel, r.Format, r.Compatibility, cell(r.Owner)}
+			return []any{r.Name, r.Channel, r.Format, r.Compatibility, r.Owner}
 		}, func(r catalogMessageRow) string { return r.Name })
 }
 
@@ -105,7 +106,7 @@ func listApplications(cat *catalog.Catalog, mine func(string) bool, none func(st
 	return map[string]any{"applications": rows}, rowsView(rows, none("applications"),
 		[]string{"APPLICATION*", "OWNER*", "FROM", "ASYNCAPI", "SENDS*", "RECEIVES*"},
 		func(r catalogApplicationRow) []any {
-			return []any{r.Name, cell(r.Owner), cell(r.From), r.AsyncAPI, listCell(r.Sends), listCell(r.Receives)}
+			return []any{r.Name, r.Owner, r.From, r.AsyncAPI, strings.Join(r.Sends, ", "), strings.Join(r.Receives, ", ")}
 		}, func(r catalogApplicationRow) string { return r.Name })
 }
 

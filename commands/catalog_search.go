@@ -72,7 +72,7 @@ func runCatalogSearch(ctx context.Context, d *Deps, o *catalogSearchOptions) err
 			if h.Text != "" {
 				match += ": " + h.Text
 			}
-			return []any{h.Kind, h.Name, cell(h.In), match, h.At.String()}
+			return []any{h.Kind, h.Name, h.In, match, h.At.String()}
 		}, func(h catalog.Hit) string { return h.Name })
 	text := v.Text
 	v.Text = func(p *term.Page) {

@@ -3,6 +3,7 @@ package commands
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -34,6 +35,14 @@ func valueOf[T any](v catalog.Value[T]) *valueReport {
 		return nil
 	}
 	return &valueReport{Value: v.V, Origin: string(v.Origin), Key: v.Key, At: v.At}
+}
+
+// text is the value for people, or "" for none.
+func (v *valueReport) text() string {
+	if v == nil {
+		return ""
+	}
+	return fmt.Sprint(v.Value)
 }
 
 type channelReport struct {

@@ -35,7 +35,7 @@ func viewCatalogEntry(r *catalogEntry) term.View {
 				p.Line("")
 				t := term.NewTable("CHANNEL*", "PROTOCOL", "PRODUCERS*", "CONSUMERS*", ">MESSAGES")
 				for _, c := range r.Owner {
-					t.Row(c.Name, c.Protocol, listCell(c.Producers), listCell(c.Consumers), c.Messages)
+					t.Row(c.Name, c.Protocol, strings.Join(c.Producers, ", "), strings.Join(c.Consumers, ", "), c.Messages)
 				}
 				p.Table(t)
 			}
@@ -123,14 +123,7 @@ func viewOperations(p *term.Page, ops []operationReport) {
 	t := term.NewTable("  APPLICATION*", "OWNER*", "OPERATION*", "GROUP", "PRINCIPAL", "DEAD-LETTER*", "SAYS")
 	for i := range ops {
 		o := &ops[i]
-		var group, principal any
-		if o.Group != nil {
-			group = fmt.Sprint(o.Group.Value)
-		}
-		if o.Principal != nil {
-			principal = fmt.Sprint(o.Principal.Value)
-		}
-		t.Row("  "+o.Application, cell(o.Owner), o.Operation, group, principal, cell(o.DLT), o.Direction)
+		t.Row("  "+o.Application, o.Owner, o.Operation, o.Group.text(), o.Principal.text(), o.DLT, o.Direction)
 	}
 	p.Table(t)
 }
@@ -173,7 +166,7 @@ func viewMessage(p *term.Page, m *messageReport, alone, wide bool) {
 			if f.Required {
 				req = "yes"
 			}
-			t.Row("  "+f.Path, f.Type, req, cell(f.PII), cell(strings.Join(strings.Fields(f.Description), " ")))
+			t.Row("  "+f.Path, f.Type, req, f.PII, strings.Join(strings.Fields(f.Description), " "))
 		}
 		p.Table(t)
 	}
@@ -205,14 +198,7 @@ func viewApplication(p *term.Page, a *applicationReport) {
 	t := term.NewTable("OPERATION*", "ROLE", "CHANNEL*", "GROUP", "PRINCIPAL", "DEAD-LETTER*", "SAYS")
 	for i := range a.Operations {
 		o := &a.Operations[i]
-		var group, principal any
-		if o.Group != nil {
-			group = fmt.Sprint(o.Group.Value)
-		}
-		if o.Principal != nil {
-			principal = fmt.Sprint(o.Principal.Value)
-		}
-		t.Row(o.Operation, o.Role, cell(o.Channel), group, principal, cell(o.DLT), o.Direction)
+		t.Row(o.Operation, o.Role, o.Channel, o.Group.text(), o.Principal.text(), o.DLT, o.Direction)
 	}
 	p.Table(t)
 }

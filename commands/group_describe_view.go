@@ -45,7 +45,7 @@ func viewGroup(p *term.Page, g *groupDetail, rep *lag.Report, wide bool) {
 			if len(m.Assigned) > 0 {
 				assigned = term.In(term.Plain, assignment(m.Assigned))
 			}
-			t.Row(deref(m.InstanceID), m.MemberID, m.ClientID, m.Host, len(m.Assigned), assigned)
+			t.Row(m.InstanceID, m.MemberID, m.ClientID, m.Host, len(m.Assigned), assigned)
 		}
 		p.Table(t)
 		p.Line("")

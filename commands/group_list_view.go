@@ -12,13 +12,9 @@ func viewGroupList(list *groupListing, wide bool) term.View {
 		}
 		t := term.NewTable(cols...)
 		for _, g := range list.Groups {
-			row := []any{g.Name, deref(g.Type), deref(g.State), g.Protocol}
+			row := []any{g.Name, g.Type, g.State, g.Protocol}
 			if wide {
-				var members any
-				if g.Members != nil {
-					members = *g.Members
-				}
-				row = append(row, g.Coordinator, members, joinComma(g.Static))
+				row = append(row, g.Coordinator, g.Members, joinComma(g.Static))
 			}
 			t.Row(row...)
 		}

@@ -54,7 +54,7 @@ func lagTable(p *term.Page, rep *lag.Report, wide bool, spark func(group string)
 				r := &g.Topics[j]
 				row := []any{g.Group, r.Topic, r.Partitions, lagCell(p, &r.Figures), ageCell(r.Age), rateCell(&r.Figures), etaCell(r.CatchUp), statusCell(r.Status)}
 				if wide {
-					row = append(row, r.Stable, r.Lost, ratioCell(r.RetentionRatio), objectiveCell(r), deref(firstKnown(r.Owner, g.Owner)))
+					row = append(row, r.Stable, r.Lost, ratioCell(r.RetentionRatio), objectiveCell(r), firstKnown(r.Owner, g.Owner))
 				}
 				t.Row(row...)
 			}
@@ -72,13 +72,9 @@ func lagTable(p *term.Page, rep *lag.Report, wide bool, spark func(group string)
 	t := term.NewTable(cols...)
 	for i := range rep.Groups {
 		g := &rep.Groups[i]
-		var members any
-		if g.Members != nil {
-			members = *g.Members
-		}
-		row := []any{g.Group, deref(g.State), members, g.Partitions, lagCell(p, &g.Figures), ageCell(g.Age), rateCell(&g.Figures), etaCell(g.CatchUp), statusCell(g.Status)}
+		row := []any{g.Group, g.State, g.Members, g.Partitions, lagCell(p, &g.Figures), ageCell(g.Age), rateCell(&g.Figures), etaCell(g.CatchUp), statusCell(g.Status)}
 		if wide {
-			row = append(row, string(g.Kind), g.Stable, g.Lost, ratioCell(g.RetentionRatio), deref(g.Owner))
+			row = append(row, string(g.Kind), g.Stable, g.Lost, ratioCell(g.RetentionRatio), g.Owner)
 		}
 		if spark != nil {
 			row = append(row, spark(g.Group))
@@ -108,13 +104,13 @@ func lagPartitions(p *term.Page, rep *lag.Report, wide bool) *term.Table {
 		}
 		for j := range g.Rows {
 			r := &g.Rows[j]
-			row := []any{g.Group, r.Topic, int(r.Partition), r.Committed, r.Start, r.End, partitionLag(p, r), ageCell(r.Age), statusCell(r.Status), deref(r.MemberID), deref(r.Host), deref(r.ClientID)}
+			row := []any{g.Group, r.Topic, int(r.Partition), r.Committed, r.Start, r.End, partitionLag(p, r), ageCell(r.Age), statusCell(r.Status), r.MemberID, r.Host, r.ClientID}
 			if wide {
 				notes := r.Notes
 				if r.Error != nil {
 					notes = append([]string{*r.Error}, notes...)
 				}
-				row = append(row, r.Stable, r.Pinned, r.Lost, r.Ahead, deref(r.InstanceID), strings.Join(notes, "; "))
+				row = append(row, r.Stable, r.Pinned, r.Lost, r.Ahead, r.InstanceID, strings.Join(notes, "; "))
 			}
 			t.Row(row...)
 		}

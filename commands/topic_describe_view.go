@@ -60,11 +60,7 @@ func viewTopic(p *term.Page, t *topicReport, scope cluster.Scope, now time.Time,
 		if part.ErrorName != nil {
 			state = term.In(term.Bad, *part.ErrorName)
 		}
-		var leader any
-		if part.Leader != nil {
-			leader = *part.Leader
-		}
-		table.Row(part.ID, leader, ids(part.Replicas), ids(part.InSyncReplicas), part.StartOffset, part.EndOffset, part.SizeBytes, state)
+		table.Row(part.ID, part.Leader, ids(part.Replicas), ids(part.InSyncReplicas), part.StartOffset, part.EndOffset, part.SizeBytes, state)
 	}
 	p.Table(table)
 	p.Line("")
@@ -82,14 +78,10 @@ func viewTopicConfigs(p *term.Page, t *topicReport, wide bool) {
 		if !c.Own() && !wide {
 			continue
 		}
-		var value any
-		if c.Value != nil {
-			value = *c.Value
-		}
 		if c.Sensitive {
-			value = "(sensitive)"
+			c.Value = new("(sensitive)")
 		}
-		table.Row(c.Name, value, c.Source)
+		table.Row(c.Name, c.Value, c.Source)
 	}
 	if len(table.Rows) == 0 {
 		p.Line("Every setting is inherited; -o wide shows them.")
@@ -110,7 +102,7 @@ func viewTopicGroups(p *term.Page, t *topicReport, scope cluster.Scope) {
 	default:
 		table := term.NewTable("GROUP*", "STATE", ">PARTITIONS", ">LAG")
 		for _, g := range t.Groups {
-			table.Row(g.Group, deref(g.State), g.Committed, g.LagRecords)
+			table.Row(g.Group, g.State, g.Committed, g.LagRecords)
 		}
 		p.Table(table)
 		if scope.Complete == nil || !*scope.Complete {
@@ -141,14 +133,6 @@ func unknown[T any](v *T, f func(T) string) string {
 		return "unknown"
 	}
 	return f(*v)
-}
-
-// deref is a table cell of an optional word.
-func deref(s *string) any {
-	if s == nil {
-		return nil
-	}
-	return *s
 }
 
 func bytesUnit(p *term.Page) string {

@@ -21,11 +21,7 @@ func viewTopicList(r *topicList, wide bool) term.View {
 			case row.UnderMinISR == nil:
 				health = term.In(term.Plain, "ok, min-isr unknown")
 			}
-			var rf any
-			if row.ReplicationFactor != nil {
-				rf = *row.ReplicationFactor
-			}
-			t.Row(row.Name, row.Partitions, rf, health, row.SizeBytes)
+			t.Row(row.Name, row.Partitions, row.ReplicationFactor, health, row.SizeBytes)
 		}
 		return t
 	}

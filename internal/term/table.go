@@ -125,7 +125,8 @@ func (p *Page) widths(cols []Column, lines [][]Text) []int {
 	return w
 }
 
-// cell turns a value into text: neutralised, numbers grouped for people.
+// cell turns a value into text: neutralised, numbers grouped for people. What is not
+// known, nil or a pointer to nothing, is a dash.
 func (p *Page) cell(v any) Text {
 	switch c := v.(type) {
 	case nil:
@@ -144,12 +145,22 @@ func (p *Page) cell(v any) Text {
 	case int64:
 		return Text{Plain, p.Int(c)}
 	case *int64:
-		if c == nil {
-			return Text{Faint, "-"}
-		}
-		return Text{Plain, p.Int(*c)}
+		return pointed(p, c)
+	case *int32:
+		return pointed(p, c)
+	case *int:
+		return pointed(p, c)
+	case *string:
+		return pointed(p, c)
 	}
 	return Text{Plain, safetext.Neutralise(fmt.Sprint(v))}
+}
+
+func pointed[T any](p *Page, v *T) Text {
+	if v == nil {
+		return p.cell(nil)
+	}
+	return p.cell(*v)
 }
 
 // tsv writes t for programs: exact numbers, no padding, escapes for tabs.

@@ -51,9 +51,9 @@ func TestProfile(t *testing.T) {
 
 func sampleTable() *Table {
 	t := NewTable("TOPIC*", ">PARTITIONS", "STATE")
-	t.Row("orders.order.v1", 12, In(Good, "ok"))
+	t.Row("orders.order.v1", new(12), In(Good, "ok"))
 	t.Row("payments.payment.with.a.rather.long.name.v1", 1234567, In(Bad, "offline"))
-	t.Row("日本\x1b[31m", nil, "")
+	t.Row("日本\x1b[31m", (*int32)(nil), "")
 	return t
 }
 
