@@ -2,9 +2,12 @@ package commands
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/weirhq/weir/catalog"
+	"github.com/weirhq/weir/internal/term"
 )
 
 // topicFacts is what the catalog says about a topic.
@@ -70,4 +73,23 @@ func factsOf(cat *catalog.Catalog, topic string) *topicFacts {
 		add(&f.DeadLetterOf, op.App.Title+" "+op.ID)
 	}
 	return f
+}
+
+func viewTopicFacts(p *term.Page, c *topicFacts) {
+	p.Line("  catalog: %s", joinWords("defined in "+firstOf(c.Definition, "another document"), ownedBy(c.Owner), c.Lifecycle, c.Classification))
+	for _, line := range []struct {
+		label string
+		names []string
+	}{{"messages", c.Messages}, {"producers", c.Producers}, {"consumers", c.Consumers}, {"dead letters", c.DeadLetters}, {"dead letters of", c.DeadLetterOf}} {
+		if len(line.names) > 0 {
+			p.Line("    %-15s %s", line.label, strings.Join(line.names, ", "))
+		}
+	}
+}
+
+func ownedBy(team string) string {
+	if team == "" {
+		return ""
+	}
+	return fmt.Sprintf("(owner %s)", team)
 }

@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -64,13 +63,6 @@ func viewLoss(p *term.Page, t *topicDeletion, scope cluster.Scope, now time.Time
 		}
 	}
 	p.Line("    %-12s literal rows on this name stay: weir acl list --topic %s", "ACLs", t.Name)
-}
-
-func ownedBy(team string) string {
-	if team == "" {
-		return ""
-	}
-	return fmt.Sprintf("(owner %s)", team)
 }
 
 func doubt(s cluster.Scope) string {

@@ -26,9 +26,14 @@ func viewTopicDescribe(r *topicDescription, now time.Time) term.View {
 
 func viewTopic(p *term.Page, t *topicReport, scope cluster.Scope, now time.Time, wide bool) {
 	p.Line("%s", term.In(term.Bold, t.Name))
-	p.Line("  %s partitions, replication factor %s, %s", p.Int(int64(len(t.Partitions))), unknown(t.ReplicationFactor, strconv.Itoa), joinFacts(
-		"at most "+unknown(t.RecordsMax, p.Int)+" records", unknown(t.SizeBytes, func(n int64) string { return p.Bytes(n) + bytesUnit(p) }),
-	))
+	size := "size unknown"
+	if t.SizeBytes != nil {
+		size = p.Bytes(*t.SizeBytes)
+		if !p.People {
+			size += " bytes"
+		}
+	}
+	p.Line("  %s partitions, replication factor %s, at most %s records, %s", p.Int(int64(len(t.Partitions))), unknown(t.ReplicationFactor, strconv.Itoa), unknown(t.RecordsMax, p.Int), size)
 	if t.RecordsMax == nil || *t.RecordsMax > 0 { // an empty topic has no times, which is not the same as unknown ones
 		p.Line("  records from %s to %s", moment(p, t.FirstWriteMS, now), moment(p, t.LastWriteMS, now))
 	}
@@ -37,16 +42,8 @@ func viewTopic(p *term.Page, t *topicReport, scope cluster.Scope, now time.Time,
 		rights = strings.Join(t.Rights, " ")
 	}
 	p.Line("  you may: %s", rights)
-	if c := t.Catalog; c != nil {
-		p.Line("  catalog: %s", joinWords("defined in "+firstOf(c.Definition, "another document"), ownedBy(c.Owner), c.Lifecycle, c.Classification))
-		for _, line := range []struct {
-			label string
-			names []string
-		}{{"messages", c.Messages}, {"producers", c.Producers}, {"consumers", c.Consumers}, {"dead letters", c.DeadLetters}, {"dead letters of", c.DeadLetterOf}} {
-			if len(line.names) > 0 {
-				p.Line("    %-15s %s", line.label, strings.Join(line.names, ", "))
-			}
-		}
+	if t.Catalog != nil {
+		viewTopicFacts(p, t.Catalog)
 	}
 	p.Line("")
 	table := term.NewTable(">PARTITION", ">LEADER", "REPLICAS", "IN-SYNC", ">LOG-START-OFFSET", ">LOG-END-OFFSET", ">SIZE-BYTES", "STATE")
@@ -133,18 +130,6 @@ func unknown[T any](v *T, f func(T) string) string {
 		return "unknown"
 	}
 	return f(*v)
-}
-
-func bytesUnit(p *term.Page) string {
-	if p.People {
-		return ""
-	}
-	return " bytes"
-}
-
-func joinFacts(facts ...string) string {
-	facts[len(facts)-1] = strings.Replace(facts[len(facts)-1], "unknown", "size unknown", 1)
-	return strings.Join(facts, ", ")
 }
 
 func moment(p *term.Page, ms *int64, now time.Time) string {
