@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"reflect"
 	"slices"
 	"strings"
@@ -40,7 +41,7 @@ func viewACLWho(w *aclWho, set *cluster.ACLSet) term.View {
 		t := term.NewTable(columns...)
 		row := func(l aclWhoLine, cells ...any) {
 			if known {
-				cells = append(cells, firstOf(strings.Join(l.Roles, ", "), "not declared"))
+				cells = append(cells, cmp.Or(strings.Join(l.Roles, ", "), "not declared"))
 			}
 			t.Row(cells...)
 		}

@@ -1,13 +1,10 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -68,15 +65,12 @@ func newApply(d *Deps) *cobra.Command {
 }
 
 func runApply(ctx context.Context, d *Deps, o *applyOptions) error {
-	p, conn, err := o.plan(ctx, d)
+	p, conn, err := d.planToApply(ctx, &o.planFlags)
 	if err != nil {
-		if stale, ok := errors.AsType[*plan.StaleError](err); ok {
-			return emitStale(d, o.format, stale)
-		}
-		return err
+		return emitStale(d, o.format, err)
 	}
 	asks := !o.dryRun && !p.Empty() && p.Summary.Blocked == 0
-	if o.format != term.JSON && o.format != term.YAML || !asks {
+	if !structured(o.format) || !asks {
 		if err := emitPlan(d, o.format, p, "", d.Globals.Verbose); err != nil {
 			return err
 		}
@@ -91,7 +85,7 @@ func runApply(ctx context.Context, d *Deps, o *applyOptions) error {
 		return nil
 	}
 	if err := o.permit(ctx, d, conn, p); err != nil {
-		if o.format == term.JSON || o.format == term.YAML {
+		if structured(o.format) {
 			err = errors.Join(emitPlan(d, o.format, p, "", false), err)
 		}
 		return err
@@ -99,82 +93,21 @@ func runApply(ctx context.Context, d *Deps, o *applyOptions) error {
 	return o.execute(ctx, d, conn, p)
 }
 
-// plan reads the saved plan, or makes one.
-func (o *applyOptions) plan(ctx context.Context, d *Deps) (*plan.Plan, *cluster.Conn, error) {
-	if len(o.paths) != 1 || !strings.HasSuffix(o.paths[0], ".json") || !isPlanFile(o.paths[0]) {
-		p, from, err := d.makePlan(ctx, &o.planFlags)
-		if err != nil {
-			return nil, nil, err
-		}
-		return p, from.conn, nil
-	}
-	if len(o.prune) > 0 || o.pin {
-		return nil, nil, usage("make the plan with them: weir plan --prune=... --out plan.json", "--prune and --pin belong to the plan, a saved one carries them")
-	}
-	f, err := os.Open(filepath.Clean(o.paths[0]))
-	if err != nil {
-		return nil, nil, usage("", "read plan: %w", err)
-	}
-	defer func() { _ = f.Close() }()
-	p, err := plan.Read(f, o.paths[0])
-	if err != nil {
-		return nil, nil, err
-	}
-	conn, err := d.Cluster(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	if p.Weir != d.Version.Version {
-		return nil, nil, usage("make the plan anew with this weir", "the plan was made by weir %s, this is %s", p.Weir, d.Version.Version)
-	}
-	if err := p.Check(ctx, conn); err != nil {
-		return nil, nil, err
-	}
-	if p.Catalog.Digest != "" {
-		if err := plan.ObserveDeletes(ctx, conn, p); err != nil {
-			return nil, nil, err
-		}
-	}
-	return p, conn, nil
-}
-
-// isPlanFile tells a saved plan from a catalog document in JSON.
-func isPlanFile(path string) bool {
-	b, err := os.ReadFile(filepath.Clean(path))
-	if err != nil {
-		return true // reading it again gives the error
-	}
-	return !strings.Contains(string(b[:min(len(b), 4096)]), `"asyncapi"`)
-}
-
 // permit collects every permission that the plan needs before anything is written.
 func (o *applyOptions) permit(ctx context.Context, d *Deps, conn *cluster.Conn, p *plan.Plan) error {
 	if err := conn.Writable("apply", ""); err != nil {
 		return err
 	}
-	var severe []string
-	lossy := false
-	for _, s := range p.Pending() {
-		lossy = lossy || s.DestroysData() || len(s.Groups) > 0
-		if s.Op == plan.Delete && s.Kind == plan.TopicKind {
-			severe = append(severe, s.Name)
-		}
-	}
-	if lossy && !o.allowDataLoss {
+	if p.Lossy() && !o.allowDataLoss {
 		return refused("pass --allow-data-loss if that is meant", "apply: %s or deletes a topic in use, nothing was changed", plural(p.Summary.DestroysData, "step")+destroy(p.Summary.DestroysData)+" data")
 	}
 	question := fmt.Sprintf("apply %s to cluster %s", plural(len(p.Pending()), "step"), p.ClusterID)
 	conf := &confirmation{yes: o.yes, names: o.confirm, profile: conn.Profile}
-	if len(severe) == 0 && !conn.Profile.Protected {
-		return d.confirm(ctx, conf, question)
-	}
-	if len(severe) == 0 {
+	severe := p.DeletedTopics()
+	if len(severe) == 0 && conn.Profile.Protected {
 		// Nothing severe, and still a protected cluster: its name stands for --yes.
-		if slices.Contains(o.confirm, conn.Profile.Name) {
-			return nil
-		}
 		conf.profile.Protected = false
-		return d.confirm(ctx, conf, question, conn.Profile.Name)
+		severe = []string{conn.Profile.Name}
 	}
 	return d.confirm(ctx, conf, question, severe...)
 }
@@ -186,21 +119,13 @@ func (o *applyOptions) execute(ctx context.Context, d *Deps, conn *cluster.Conn,
 	}
 	bar := d.Out.Progress("apply", d.Now)
 	r, err := p.Apply(ctx, conn, func(e plan.Event) { bar.Update(int64(e.Done), int64(e.Total)) }, func(out *plan.Outcome) error {
-		var failure error
-		if out.Status != plan.Done {
-			failure = errors.New(string(out.Status) + ": " + out.Error)
-		}
-		subject := string(out.Kind) + " " + out.Name
-		if out.ACL != nil {
-			subject = "acl " + out.ACL.String()
-		}
-		return log.Record(context.WithoutCancel(ctx), string(out.Op)+" "+string(out.Kind), subject, stepBefore(&out.Step), stepAfter(&out.Step), failure)
+		return log.Record(context.WithoutCancel(ctx), string(out.Op)+" "+string(out.Kind), out.Subject(), out.Before(), out.After(), out.Failure())
 	})
 	bar.Done()
 	// A deadline is no interruption: nobody pressed a key.
 	interrupted := errors.Is(ctx.Err(), context.Canceled)
 	if r.Done == 0 && r.Unknown == 0 && !interrupted {
-		return firstErr(err, r.FirstError())
+		return cmp.Or(err, r.FirstError())
 	}
 	if eerr := d.Out.Emit(o.format, "apply_result", r, term.View{Text: func(pg *term.Page) { viewResult(pg, r) }}); eerr != nil {
 		return eerr
@@ -215,45 +140,4 @@ func (o *applyOptions) execute(ctx context.Context, d *Deps, conn *cluster.Conn,
 		return errPartial
 	}
 	return err
-}
-
-func firstErr(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func stepBefore(s *plan.Step) any {
-	m := map[string]*string{}
-	for _, c := range s.Changes {
-		m[c.Name] = c.Before
-	}
-	switch {
-	case len(m) > 0:
-		return m
-	case s.Op == plan.Delete && s.ACL != nil:
-		return s.ACL
-	case s.Op == plan.Delete:
-		return map[string]any{"records_at_most": s.Records, "groups": s.Groups}
-	}
-	return nil
-}
-
-func stepAfter(s *plan.Step) any {
-	m := map[string]*string{}
-	for _, c := range s.Changes {
-		m[c.Name] = c.After
-	}
-	switch {
-	case len(m) > 0:
-		return m
-	case s.Op == plan.Create && s.ACL != nil:
-		return s.ACL
-	case s.Op == plan.Create:
-		return map[string]any{"partitions": s.Partitions, "replication_factor": s.Replicas, "config": s.Config}
-	}
-	return nil
 }

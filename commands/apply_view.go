@@ -1,13 +1,20 @@
 package commands
 
 import (
+	"errors"
+
 	"github.com/weirhq/weir/internal/term"
 	"github.com/weirhq/weir/plan"
 )
 
-func emitStale(d *Deps, f term.Format, stale *plan.StaleError) error {
+// emitStale tells what moved where the error is that the plan is stale; any other stays.
+func emitStale(d *Deps, f term.Format, err error) error {
+	stale, ok := errors.AsType[*plan.StaleError](err)
+	if !ok {
+		return err
+	}
 	r := map[string]any{"stale": stale.Moved, "done": 0}
-	err := d.Out.Emit(f, "apply_result", r, term.View{Text: func(pg *term.Page) {
+	err = d.Out.Emit(f, "apply_result", r, term.View{Text: func(pg *term.Page) {
 		pg.Line("%s The plan is stale, nothing was changed. Since it was made, these moved:", pg.Mark("fail"))
 		for _, m := range stale.Moved {
 			pg.Line("    %s", m)

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"io/fs"
 	"os"
@@ -33,7 +34,7 @@ func (d *Deps) diffSide(ctx context.Context, cfg *config.Config, o *catalogDiffO
 		return diffSide{c, catalogFailure(err)}
 	}
 	w := source.Where{
-		Cwd: cfg.Env().Dir, RefRoot: firstOf(o.refRoot, cfg.Project.Catalog.RefRoot), ConfigDir: cfg.Root,
+		Cwd: cfg.Env().Dir, RefRoot: cmp.Or(o.refRoot, cfg.Project.Catalog.RefRoot), ConfigDir: cfg.Root,
 		Paths: o.paths, Defaults: cfg.Project.Catalog.Paths,
 	}
 	git := strings.HasPrefix(spec, "git:")

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -48,7 +49,7 @@ func (d *Deps) Catalog(ctx context.Context, f *catalogFlags, validate bool) (*ca
 		}
 	}
 	tree, err := source.Open(source.Where{
-		Cwd: cfg.Env().Dir, RefRoot: firstOf(f.refRoot, cfg.Project.Catalog.RefRoot), ConfigDir: cfg.Root,
+		Cwd: cfg.Env().Dir, RefRoot: cmp.Or(f.refRoot, cfg.Project.Catalog.RefRoot), ConfigDir: cfg.Root,
 		Paths: f.paths, Defaults: cfg.Project.Catalog.Paths,
 	})
 	if err != nil {
@@ -122,13 +123,6 @@ func matchGlob(glob, file string) bool {
 		}
 	}
 	return false
-}
-
-func firstOf(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // catalogFailure gives the errors of loading their class.

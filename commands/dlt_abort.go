@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"errors"
 
 	"github.com/spf13/cobra"
@@ -51,7 +52,7 @@ func newDLTAbort(d *Deps) *cobra.Command {
 				return dltFailure("abort", args[0], err)
 			}
 			if format != term.JSON {
-				d.Out.Note("job %s of %s: %s, %d records written", state.Job, firstOf(state.Operator, "unknown"), state.WasState, state.Produced)
+				d.Out.Note("job %s of %s: %s, %d records written", state.Job, cmp.Or(state.Operator, "unknown"), state.WasState, state.Produced)
 			}
 			if confirm.dryRun {
 				return d.Out.Emit(format, "dlt_abort", state, term.View{Text: func(p *term.Page) { p.Line("Would end job %s (dry run).", state.Job) }})

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"github.com/weirhq/weir/internal/term"
 	"github.com/weirhq/weir/plan"
 )
@@ -25,7 +26,7 @@ func viewDrift(pg *term.Page, r *plan.DriftReport) {
 				pg.Line("    acl    %s   (%s)", x.ACL.String(), x.Why)
 				continue
 			}
-			pg.Line("    topic  %s   owner %s", x.Name, firstOf(x.Owner, "-"))
+			pg.Line("    topic  %s   owner %s", x.Name, cmp.Or(x.Owner, "-"))
 		}
 	})
 	section("in scope, not declared", len(r.Undeclared), func() { viewDrifts(pg, r.Undeclared) })
@@ -67,4 +68,61 @@ func arrowUnless(x plan.Drift) string {
 		return ""
 	}
 	return arrow(x)
+}
+
+// viewPlanDrift draws what a plan leaves as it is.
+func viewPlanDrift(pg *term.Page, p *plan.Plan) {
+	topics, acls := 0, 0
+	head := false
+	for _, x := range p.Drift {
+		switch x.Kind {
+		case "topic":
+			topics++
+			continue
+		case "acl":
+			acls++
+			continue
+		}
+		if !head {
+			pg.Line("")
+			pg.Line("  %s", term.In(term.Bold, "different, and not changed by this plan"))
+			head = true
+		}
+		what := x.Key
+		if x.Kind == "replication-factor" {
+			what = "replication factor"
+		}
+		pg.Printf("    topic  %s", x.Name)
+		pg.Rest(behind+2, joinWords(what, arrow(x)), x.Note)
+		if x.Reassignment != "" { // to be copied: never broken
+			pg.Line("%*s%s", behind, "", x.Reassignment)
+		}
+	}
+	if topics+acls > 0 {
+		pg.Line("")
+		pg.Line("In scope but not managed: %s, %s (weir drift lists them).", plural(topics, "topic"), plural(acls, "ACL"))
+	}
+}
+
+// viewOtherChannels names what a plan and a drift report leave out, and why.
+func viewOtherChannels(pg *term.Page, others []plan.OtherChannel) {
+	if len(others) == 0 {
+		return
+	}
+	pg.Line("")
+	pg.Line("  %s", term.In(term.Bold, "channels of other protocols"))
+	for i := range others {
+		pg.Printf("    channel  %s", others[i].Name)
+		pg.Rest(behind+4, term.In(term.Faint, others[i].Live))
+	}
+}
+
+func arrow(x plan.Drift) string {
+	switch {
+	case x.Live != nil && x.Wanted != nil:
+		return *x.Live + ", declared " + *x.Wanted
+	case x.Live != nil:
+		return "= " + *x.Live
+	}
+	return ""
 }

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -78,7 +79,7 @@ func runGroupRemoveMember(ctx context.Context, d *Deps, o *groupRemoveOptions) e
 		done: func(p *term.Page) {
 			for _, m := range plan.Removed {
 				if m.Error != nil {
-					p.Line("%s %s: %s", p.Mark("fail"), firstOf(m.InstanceID, m.MemberID), *m.Error)
+					p.Line("%s %s: %s", p.Mark("fail"), cmp.Or(m.InstanceID, m.MemberID), *m.Error)
 				}
 			}
 			p.Line("%s removed from group %s.", plural(len(plan.Removed)-refusals, "member"), o.group)

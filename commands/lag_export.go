@@ -2,6 +2,7 @@ package commands
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"io"
 	"os"
@@ -76,7 +77,7 @@ func runLagExport(ctx context.Context, d *Deps, o *lagExportOptions) error {
 	if err != nil {
 		return err
 	}
-	k := &collector{run: run, flavour: lag.Flavour(o.compat), cluster: firstOf(o.clusterName, firstOf(run.conn.Profile.Name, run.conn.ClusterID))}
+	k := &collector{run: run, flavour: lag.Flavour(o.compat), cluster: cmp.Or(o.clusterName, cmp.Or(run.conn.Profile.Name, run.conn.ClusterID))}
 	if run.catalog != nil {
 		k.dlts = deadLetterTopics(run.catalog)
 	}

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -57,7 +58,7 @@ func factsOf(cat *catalog.Catalog, topic string) *topicFacts {
 	}
 	for _, ch := range channels {
 		for _, m := range ch.Messages {
-			add(&f.Messages, firstOf(m.Name, m.ID))
+			add(&f.Messages, cmp.Or(m.Name, m.ID))
 		}
 	}
 	for _, op := range cat.Producers(topic) {
@@ -76,7 +77,7 @@ func factsOf(cat *catalog.Catalog, topic string) *topicFacts {
 }
 
 func viewTopicFacts(p *term.Page, c *topicFacts) {
-	p.Line("  catalog: %s", joinWords("defined in "+firstOf(c.Definition, "another document"), ownedBy(c.Owner), c.Lifecycle, c.Classification))
+	p.Line("  catalog: %s", joinWords("defined in "+cmp.Or(c.Definition, "another document"), ownedBy(c.Owner), c.Lifecycle, c.Classification))
 	for _, line := range []struct {
 		label string
 		names []string

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -54,7 +55,7 @@ func viewLoss(p *term.Page, t *topicDeletion, scope cluster.Scope, now time.Time
 		p.Line("    %s %s in use: its members will fail", p.Mark("warn"), plural(len(t.LiveGroups), "group"))
 	}
 	if c := t.Catalog; c != nil {
-		p.Line("    %-12s %s", "catalog", joinWords("defined in "+firstOf(c.Definition, "another document"), ownedBy(c.Owner)))
+		p.Line("    %-12s %s", "catalog", joinWords("defined in "+cmp.Or(c.Definition, "another document"), ownedBy(c.Owner)))
 		if names := slices.Concat(c.Producers, c.Consumers); len(names) > 0 {
 			p.Line("    %-12s %s", "used by", strings.Join(names, ", "))
 		}

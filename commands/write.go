@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -89,7 +90,7 @@ func (d *Deps) auditLog(ctx context.Context, conn *cluster.Conn) (*audit.Log, er
 		Path: path, Topic: cfg.Project.Audit.Topic, Now: d.Now,
 		Client: func(context.Context) (*kgo.Client, error) { return conn.Client, nil },
 		Base: audit.Entry{
-			Who: firstOf(cfg.Env().Getenv("USER"), cfg.Env().Getenv("USERNAME")), Host: host,
+			Who: cmp.Or(cfg.Env().Getenv("USER"), cfg.Env().Getenv("USERNAME")), Host: host,
 			Command: "weir " + strings.Join(d.Args, " "), Profile: profile, ClusterID: conn.ClusterID,
 		},
 	}

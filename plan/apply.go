@@ -34,6 +34,22 @@ type Outcome struct {
 	err    error
 }
 
+// Subject names what the step is about, as the audit log does.
+func (o *Outcome) Subject() string {
+	if o.ACL != nil {
+		return "acl " + o.ACL.String()
+	}
+	return string(o.Kind) + " " + o.Name
+}
+
+// Failure is why the step was not done; nil where it was.
+func (o *Outcome) Failure() error {
+	if o.Status == Done {
+		return nil
+	}
+	return errors.New(string(o.Status) + ": " + o.Error)
+}
+
 // Result is what apply did.
 type Result struct {
 	ClusterID string    `json:"cluster_id"`

@@ -90,6 +90,40 @@ func (s *Step) DestroysData() bool {
 		slices.ContainsFunc(s.Changes, func(c Change) bool { return c.DestroysData })
 }
 
+// Before is what the step changes, as the audit log tells it; nil where nothing was.
+func (s *Step) Before() any {
+	switch {
+	case len(s.Changes) > 0:
+		return s.values(func(c Change) *string { return c.Before })
+	case s.Op == Delete && s.ACL != nil:
+		return s.ACL
+	case s.Op == Delete:
+		return map[string]any{"records_at_most": s.Records, "groups": s.Groups}
+	}
+	return nil
+}
+
+// After is what the step makes of it; nil where nothing is left.
+func (s *Step) After() any {
+	switch {
+	case len(s.Changes) > 0:
+		return s.values(func(c Change) *string { return c.After })
+	case s.Op == Create && s.ACL != nil:
+		return s.ACL
+	case s.Op == Create:
+		return map[string]any{"partitions": s.Partitions, "replication_factor": s.Replicas, "config": s.Config}
+	}
+	return nil
+}
+
+func (s *Step) values(of func(Change) *string) map[string]*string {
+	m := map[string]*string{}
+	for _, c := range s.Changes {
+		m[c.Name] = of(c)
+	}
+	return m
+}
+
 func (s *Step) compare(t *Step) int {
 	return cmp.Or(
 		cmp.Compare(s.Owner, t.Owner), cmp.Compare(opRank[s.Op], opRank[t.Op]),
@@ -192,6 +226,22 @@ func (p *Plan) Pending() []*Step {
 		}
 	}
 	return out
+}
+
+// Lossy reports whether a pending step destroys data or deletes a topic that groups read.
+func (p *Plan) Lossy() bool {
+	return slices.ContainsFunc(p.Pending(), func(s *Step) bool { return s.DestroysData() || len(s.Groups) > 0 })
+}
+
+// DeletedTopics names the topics that pending steps delete.
+func (p *Plan) DeletedTopics() []string {
+	var names []string
+	for _, s := range p.Pending() {
+		if s.Op == Delete && s.Kind == TopicKind {
+			names = append(names, s.Name)
+		}
+	}
+	return names
 }
 
 // Empty reports whether nothing is to be done and nothing is in the way.

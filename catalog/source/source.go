@@ -9,6 +9,8 @@
 package source
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -217,3 +219,17 @@ func gitTop(p string) string {
 
 // IsNotExist reports whether err says that a file is not in the tree.
 func IsNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+
+// Digest is a fingerprint of the names and contents of files of the tree, in hex.
+func (t *Tree) Digest(names []string) (string, error) {
+	h := sha256.New()
+	for _, name := range names {
+		b, err := fs.ReadFile(t.FS, name)
+		if err != nil {
+			return "", err
+		}
+		_, _ = h.Write([]byte(name + "\x00"))
+		_, _ = h.Write(b)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16]), nil
+}
