@@ -2,6 +2,8 @@ package commands
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/weirhq/weir/internal/term"
@@ -44,7 +46,7 @@ func viewCatalogEntry(r *catalogEntry) term.View {
 	return term.View{Text: draw(false), Wide: draw(true)}
 }
 
-// fact prints one value with where it comes from. What is not known is left out,
+// viewValue prints one value with where it comes from. What is not known is left out,
 // except with always.
 func viewValue(p *term.Page, label string, v *valueReport, always bool) {
 	if v == nil {
@@ -85,7 +87,7 @@ func viewChannel(p *term.Page, r *channelReport, wide bool) {
 	}
 	viewValue(p, "partitions", r.Partitions, false)
 	viewValue(p, "replicas", r.Replicas, false)
-	for _, k := range sortedConfig(r.TopicConfig) {
+	for _, k := range slices.Sorted(maps.Keys(r.TopicConfig)) {
 		v := r.TopicConfig[k]
 		viewValue(p, k, &v, false)
 	}
@@ -113,92 +115,4 @@ func viewChannel(p *term.Page, r *channelReport, wide bool) {
 		p.Line("")
 		viewMessage(p, &r.Messages[i], false, wide)
 	}
-}
-
-func viewOperations(p *term.Page, ops []operationReport) {
-	if len(ops) == 0 {
-		p.Line("  none in the catalog")
-		return
-	}
-	t := term.NewTable("  APPLICATION*", "OWNER*", "OPERATION*", "GROUP", "PRINCIPAL", "DEAD-LETTER*", "SAYS")
-	for i := range ops {
-		o := &ops[i]
-		t.Row("  "+o.Application, o.Owner, o.Operation, o.Group.text(), o.Principal.text(), o.DLT, o.Direction)
-	}
-	p.Table(t)
-}
-
-func viewMessage(p *term.Page, m *messageReport, alone, wide bool) {
-	p.Line("Message %s", term.In(term.Bold, m.Name))
-	if m.Description != "" {
-		p.Block("  ", m.Description)
-	}
-	if alone {
-		p.Line("  %-22s %s", "channel", m.Channel)
-	}
-	p.Line("  %-22s %s", "compatibility", m.Compatibility)
-	if m.ContentType != "" {
-		p.Line("  %-22s %s", "content type", m.ContentType)
-	}
-	if m.Correlation != "" {
-		p.Line("  %-22s %s", "correlation id", m.Correlation)
-	}
-	for _, part := range []struct {
-		name string
-		s    *schemaReport
-	}{{"key", m.Key}, {"headers", m.Headers}, {"payload", m.Payload}} {
-		if part.s == nil {
-			continue
-		}
-		at := part.s.At.String()
-		if part.s.Remote != "" {
-			at = part.s.Remote + ", not fetched"
-		}
-		p.Line("  %-22s %s  %s", part.name, part.s.Format, term.In(term.Faint, "("+at+")"))
-	}
-	if m.Payload == nil {
-		return
-	}
-	if fs := m.Payload.Fields; len(fs) > 0 {
-		t := term.NewTable("  FIELD*", "TYPE", "REQUIRED", "PII", "DESCRIPTION*")
-		for _, f := range fs {
-			req := "no"
-			if f.Required {
-				req = "yes"
-			}
-			t.Row("  "+f.Path, f.Type, req, f.PII, strings.Join(strings.Fields(f.Description), " "))
-		}
-		p.Table(t)
-	}
-	if text, ok := m.Payload.Schema.(string); ok && wide {
-		p.Line("")
-		p.Block("  ", text)
-	}
-}
-
-func viewApplication(p *term.Page, a *applicationReport) {
-	p.Line("%s %s", term.In(term.Bold, a.Name), a.Version)
-	if a.Description != "" {
-		p.Block("  ", a.Description)
-	}
-	if a.ID != "" {
-		p.Line("  %-22s %s", "id", a.ID)
-	}
-	p.Line("  %-22s %s, AsyncAPI %s", "document", a.File, a.AsyncAPI)
-	viewValue(p, "owner", a.Owner, true)
-	viewValue(p, "system", a.System, false)
-	for _, s := range a.Servers {
-		p.Line("  %-22s %s  %s (%s)", "server", s.Key, s.Address, s.Protocol)
-	}
-	p.Line("")
-	if len(a.Operations) == 0 {
-		p.Line("No operations.")
-		return
-	}
-	t := term.NewTable("OPERATION*", "ROLE", "CHANNEL*", "GROUP", "PRINCIPAL", "DEAD-LETTER*", "SAYS")
-	for i := range a.Operations {
-		o := &a.Operations[i]
-		t.Row(o.Operation, o.Role, o.Channel, o.Group.text(), o.Principal.text(), o.DLT, o.Direction)
-	}
-	p.Table(t)
 }
