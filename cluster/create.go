@@ -8,10 +8,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// CreatedTopic is a topic of a [Creation].
+// CreatedTopic is a topic that is made, and what became of it.
 type CreatedTopic struct {
 	Name string `json:"name"`
-	// Partitions and ReplicationFactor are null where the broker did not tell them.
+	// Partitions, like ReplicationFactor, is null where the broker did not tell.
 	Partitions        *int32            `json:"partitions"`
 	ReplicationFactor *int16            `json:"replication_factor"`
 	Configs           map[string]string `json:"configs"`
@@ -30,7 +30,7 @@ func (t *CreatedTopic) fail(err error) error {
 	return err
 }
 
-// Creation makes topics. It says what would be made, and after [Creation.Send] what was.
+// Creation makes topics. It says what would be made, and once it is sent what was.
 type Creation struct {
 	DryRun bool `json:"dry_run"`
 	// JudgedBy is broker: every topic was put to it before anything was done.

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// PurgedPartition is a partition of a [Purge].
+// PurgedPartition is a partition that loses records, and what became of it.
 type PurgedPartition struct {
 	Partition int32 `json:"partition"`
 	Start     int64 `json:"log_start_offset"`
@@ -19,8 +19,8 @@ type PurgedPartition struct {
 	Error  *string `json:"error"`
 }
 
-// Purge deletes the oldest records of a topic. It says what would be deleted, and after
-// [Purge.Send] what was.
+// Purge deletes the oldest records of a topic. It says what would be deleted, and once it
+// is sent what was.
 type Purge struct {
 	DryRun     bool              `json:"dry_run"`
 	JudgedBy   string            `json:"judged_by"` // weir: no broker can be asked without deleting

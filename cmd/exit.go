@@ -136,9 +136,7 @@ func wantsJSON(c *cobra.Command, args []string) bool {
 	return false
 }
 
-// usageError gives an error of the flag parser its class.
-func usageError(err error) error { return &usageFailure{err: err} }
-
+// usageFailure gives an error of the flag parser its class.
 type usageFailure struct {
 	err  error
 	hint string

@@ -3,15 +3,16 @@ package cmd
 import (
 	"runtime"
 	"runtime/debug"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/weirhq/weir/cluster"
 	"github.com/weirhq/weir/commands"
 	"github.com/weirhq/weir/internal/config"
 	"github.com/weirhq/weir/internal/suggest"
+	"github.com/weirhq/weir/internal/term"
 )
 
 // Build is what the linker was told about this binary; empty fields are filled from
@@ -100,38 +101,18 @@ func globalFlags(fs *pflag.FlagSet, f *config.Flags) {
 	fs.BoolVarP(&f.Verbose, "verbose", "v", false, "say more on standard error")
 	fs.BoolVarP(&f.Quiet, "quiet", "q", false, "say only errors on standard error")
 	fs.BoolVar(&f.Debug, "debug", false, "log everything, the Kafka client included")
-	fs.Var(newWord(&f.LogFormat, "text", "json"), "log-format", "form of the log on standard error: text, json")
-	fs.Var(newWord(&f.Color, "auto", "always", "never"), "color", "colours: auto, always, never")
+	commands.OneOf(fs, &f.LogFormat, "log-format", "form of the log on standard error", "text", "json")
+	commands.OneOf(fs, &f.Color, "color", "colours", "auto", "always", "never")
 	fs.BoolVar(&f.NoInput, "no-input", false, "never ask, fail instead")
 }
 
-// word is a flag that takes one of a few words; the first is the default.
-type word struct {
-	p       *string
-	allowed []string
-}
-
-func newWord(p *string, allowed ...string) *word {
-	*p = allowed[0]
-	return &word{p, allowed}
-}
-
-func (w *word) String() string { return *w.p }
-func (w *word) Type() string   { return "word" }
-func (w *word) Set(s string) error {
-	if slices.Contains(w.allowed, s) {
-		*w.p = s
-		return nil
+// viewXKeys is what -X list prints.
+func viewXKeys(p *term.Page) {
+	t := term.NewTable("KEY", "VALUES", "MEANING")
+	for _, k := range cluster.XKeys() {
+		t.Row(strings.Join(append([]string{k.Name}, k.Aliases...), ", "), k.Values, k.Help)
 	}
-	return &usageFailure{err: errWord(w.allowed, s)}
-}
-
-type wordError string
-
-func (e wordError) Error() string { return string(e) }
-
-func errWord(allowed []string, s string) error {
-	return wordError("use " + strings.Join(allowed, ", ") + suggest.DidYouMean(s, allowed))
+	p.Table(t)
 }
 
 // flagError makes an unknown flag a usage error with a suggestion.

@@ -1,5 +1,7 @@
 package cmd
 
+import "github.com/weirhq/weir/internal/term"
+
 // topics are the pages of `weir help TOPIC`.
 var topics = []struct{ name, short, text string }{
 	{"exit-codes", "what the exit codes mean", `
@@ -109,4 +111,14 @@ weir config show --origin says which source won.
 
 A secret never stands on the command line: -X sasl.password=@FILE, =env:NAME or
 =cmd:COMMAND. Unknown keys are errors with their place in the file.`},
+}
+
+// viewTopics lists the pages below the help of weir itself.
+func viewTopics(p *term.Page) {
+	p.Line("")
+	section(p, "More help")
+	p.Line("  weir <command> --help           help for one command")
+	for _, t := range topics {
+		p.Line("  weir help %-21s %s", t.name, t.short)
+	}
 }

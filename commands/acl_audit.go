@@ -43,7 +43,7 @@ func newACLAudit(d *Deps) *cobra.Command {
 	o.bindFile(c)
 	c.Flags().StringSliceVar(&o.paths, "catalog", nil, "documents that tell the owners of topics")
 	c.Flags().StringArrayVar(&o.admins, "admin", nil, "`principal` that may have wide rights (repeatable)")
-	oneOf(c.Flags(), &o.failOn, "fail-on", "lowest severity that closes the gate", "error", "warning", "info", "never")
+	OneOf(c.Flags(), &o.failOn, "fail-on", "lowest severity that closes the gate", "error", "warning", "info", "never")
 	flagFormat(c, &o.format, gateFormats...)
 	return c
 }

@@ -36,7 +36,7 @@ func (o *aclRowFlags) bind(c *cobra.Command, d *Deps, patterns ...string) {
 	words(fs, &o.tokens, "delegation-token", "delegation token `id` (repeatable)")
 	words(fs, &o.users, "user", "user resource as User:`name` (repeatable)")
 	fs.BoolVar(&o.cluster, "cluster", false, "the cluster itself")
-	oneOf(fs, &o.pattern, "pattern", "how names are meant", patterns...)
+	OneOf(fs, &o.pattern, "pattern", "how names are meant", patterns...)
 	fs.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		if name == "resource-pattern-type" { // as Kafka's own tools spell it
 			name = "pattern"

@@ -45,7 +45,7 @@ func newDemoConsume(d *Deps) *cobra.Command {
 		},
 	}
 	flagFormat(c, &o.format, term.TextFormat, term.JSON)
-	oneOf(c.Flags(), &o.group, "group", "application that consumes", demo.Billing, demo.Notify)
+	OneOf(c.Flags(), &o.group, "group", "application that consumes", demo.Billing, demo.Notify)
 	c.Flags().Int64Var(&o.count, "count", 0, "records to handle; 0 goes on until ^C")
 	c.Flags().StringVar(&o.instance, "instance", "", "id of the static member (default <group>-1); a second member needs another")
 	c.Flags().BoolVar(&o.fixed, "fixed", false, "run the application after its repair: it reads totals that are texts, and its ledger answers")

@@ -40,7 +40,7 @@ func newDrift(d *Deps) *cobra.Command {
 	o.catalogFlags.bind(c.Flags())
 	o.maxDeletes = -1
 	flagFormat(c, &o.format, term.TextFormat, term.JSON, term.YAML)
-	oneOf(c.Flags(), &o.failOn, "fail-on", "what closes the gate", "drift", "never")
+	OneOf(c.Flags(), &o.failOn, "fail-on", "what closes the gate", "drift", "never")
 	return c
 }
 

@@ -61,7 +61,7 @@ func newLagExport(d *Deps) *cobra.Command {
 	for i, f := range lag.Flavours() {
 		words[i] = string(f)
 	}
-	oneOf(fs, &o.compat, "compat", "whose names to use", words...)
+	OneOf(fs, &o.compat, "compat", "whose names to use", words...)
 	fs.StringVar(&o.listen, "listen", "", "serve /metrics at this address, such as :9309")
 	fs.StringVar(&o.file, "file", "", "write to this file, replacing it in one step")
 	fs.StringVar(&o.clusterName, "cluster-name", "", "value of the cluster labels (default: the profile's name, else the cluster's id)")

@@ -1,0 +1,146 @@
+package cmd
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/weirhq/weir/cluster"
+	"github.com/weirhq/weir/commands"
+	"github.com/weirhq/weir/internal/boot"
+	"github.com/weirhq/weir/internal/config"
+	"github.com/weirhq/weir/internal/term"
+)
+
+// program is the state of one run.
+type program struct {
+	env    term.Env
+	screen *term.Screen
+	flags  *config.Flags
+	level  *slog.LevelVar
+	log    *slog.Logger
+	// machine is set when the command prints JSON, so that its log is JSON too.
+	machine bool
+	cancel  context.CancelFunc
+	helpErr error
+
+	once   sync.Once
+	cfg    *config.Config
+	cfgErr error
+
+	mu   sync.Mutex
+	conn *cluster.Conn
+}
+
+func (p *program) deps(build Build) *commands.Deps {
+	d := &commands.Deps{
+		Out:     p.screen,
+		Globals: p.flags,
+		Config:  p.config,
+		Now:     time.Now,
+		Version: build.version(),
+	}
+	p.log = slog.New(&logHandler{p: p})
+	d.Log = p.log
+	d.Cluster = func(ctx context.Context) (*cluster.Conn, error) { return p.cluster(ctx, d.Version.Version) }
+	d.Client = func(ctx context.Context, opts ...kgo.Opt) (*kgo.Client, error) {
+		conn, err := d.Cluster(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return conn.NewClient(opts...)
+	}
+	return d
+}
+
+func (p *program) config() (*config.Config, error) {
+	p.once.Do(func() {
+		dir, err := os.Getwd()
+		if err != nil {
+			p.cfgErr = fmt.Errorf("find the current directory: %w", err)
+			return
+		}
+		home := p.env("HOME")
+		if home == "" {
+			home, _ = os.UserHomeDir()
+		}
+		p.cfg, p.cfgErr = config.Load(p.flags, config.Environment{Getenv: p.env, Dir: filepath.Clean(dir), Home: home})
+	})
+	return p.cfg, p.cfgErr
+}
+
+func (p *program) cluster(ctx context.Context, version string) (*cluster.Conn, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.conn != nil {
+		return p.conn, nil
+	}
+	cfg, err := p.config()
+	if err != nil {
+		return nil, err
+	}
+	profile, err := cfg.Connection()
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range cfg.Warnings {
+		p.log.Warn(w)
+	}
+	conn, err := cluster.Open(ctx, profile.Profile, cluster.Options{Version: version, Logger: p.log, Getenv: p.lookupEnv, Now: time.Now})
+	if err != nil {
+		return nil, err
+	}
+	p.conn = conn
+	return conn, nil
+}
+
+func (p *program) close() {
+	if p.cancel != nil {
+		p.cancel()
+	}
+	if p.conn != nil {
+		p.conn.Close()
+	}
+}
+
+// before runs once the flags of the command are known.
+func (p *program) before(c *cobra.Command) error {
+	boot.Done()
+	f := p.flags
+	if slices.Contains(f.X, "list") {
+		return cmp.Or(p.screen.Print(viewXKeys), errDone)
+	}
+	p.screen.Configure(f.Color, f.Quiet, f.NoInput)
+	p.machine = wantsJSON(c, nil)
+	switch {
+	case f.Debug:
+		p.level.Set(slog.LevelDebug)
+	case f.Verbose:
+		p.level.Set(slog.LevelInfo)
+	case f.Quiet:
+		p.level.Set(slog.LevelError)
+	}
+	if f.Timeout != "" {
+		d, err := term.ParseDuration(f.Timeout)
+		if err != nil || d <= 0 {
+			return &usageFailure{err: fmt.Errorf("--timeout %s: write a duration like 5s or 2m", f.Timeout)}
+		}
+		ctx, cancel := context.WithTimeoutCause(c.Context(), d, timeoutError{d})
+		p.cancel = cancel
+		c.SetContext(ctx)
+	}
+	return nil
+}
+
+// errDone ends a run that has done everything already.
+var errDone = errors.New("done")

@@ -1,0 +1,47 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/weirhq/weir/commands"
+	"github.com/weirhq/weir/internal/term"
+)
+
+// timeoutError is what a run ends with when --timeout passes.
+type timeoutError struct{ after time.Duration }
+
+func (e timeoutError) Error() string { return "timed out after " + term.Duration(e.after) }
+func (timeoutError) Code() string    { return commands.Timeout }
+func (timeoutError) Hint() string    { return "give it more time with --timeout" }
+
+// errInterrupted is the cause of a context that ^C has ended.
+var errInterrupted = errors.New("interrupted")
+
+// signals ends the context on the first ^C or SIGTERM, so that the command can
+// finish cleanly, and the process on the second.
+func signals(screen *term.Screen) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	ch := make(chan os.Signal, 2)
+	signal.Notify(ch, os.Interrupt, syscall.SIGTERM)
+	done := make(chan struct{})
+	go func() {
+		select {
+		case <-done:
+			return
+		case <-ch:
+			cancel(errInterrupted)
+		}
+		select {
+		case <-done:
+		case <-ch:
+			screen.Restore()
+			os.Exit(exitInterrupted)
+		}
+	}()
+	return ctx, func() { signal.Stop(ch); close(done); cancel(nil) }
+}
