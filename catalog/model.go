@@ -318,6 +318,9 @@ type SLO struct {
 	LagRecords Value[int64]
 }
 
+// Or takes from t what s does not know.
+func (s SLO) Or(t SLO) SLO { return SLO{s.LagAge.Or(t.LagAge), s.LagRecords.Or(t.LagRecords)} }
+
 // Waiver is one entry of x-waivers, as written; the policy package judges it.
 type Waiver struct {
 	Rule        string

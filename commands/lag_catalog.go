@@ -67,12 +67,16 @@ func objectiveOf(cat *catalog.Catalog, group, topic string) lag.Objective {
 		if op.Channel == nil || op.Channel.Topic != topic {
 			continue
 		}
-		slo.LagAge, slo.LagRecords = slo.LagAge.Or(op.SLO.LagAge), slo.LagRecords.Or(op.SLO.LagRecords)
+		slo = slo.Or(op.SLO)
 	}
 	for _, ch := range cat.TopicChannels(topic) {
-		slo.LagAge, slo.LagRecords = slo.LagAge.Or(ch.SLO.LagAge), slo.LagRecords.Or(ch.SLO.LagRecords)
+		slo = slo.Or(ch.SLO)
 	}
-	var out lag.Objective
+	return promised(slo)
+}
+
+// promised is an objective as package lag takes it: nil for what is not promised.
+func promised(slo catalog.SLO) (out lag.Objective) {
 	if slo.LagAge.Known() {
 		out.Age = &slo.LagAge.V
 	}
@@ -107,61 +111,4 @@ func objectiveAges(cat *catalog.Catalog) []time.Duration {
 	}
 	slices.Sort(ages)
 	return ages[:min(len(ages), most)]
-}
-
-// promises are the objectives of the catalog: those of operations for their groups, those
-// of channels for everybody else.
-func promises(cat *catalog.Catalog) []lag.Promise {
-	seen := map[[2]string]bool{}
-	var out []lag.Promise
-	add := func(group, topic, owner string, slo catalog.SLO) {
-		key := [2]string{group, topic}
-		if topic == "" || seen[key] || !slo.LagAge.Known() && !slo.LagRecords.Known() {
-			return
-		}
-		seen[key] = true
-		p := lag.Promise{Group: group, Topic: topic, Owner: owner}
-		if slo.LagAge.Known() {
-			p.Age = &slo.LagAge.V
-		}
-		if slo.LagRecords.Known() {
-			p.Records = &slo.LagRecords.V
-		}
-		out = append(out, p)
-	}
-	for op := range cat.Operations() {
-		if op.Channel == nil || op.Direction != catalog.Receive {
-			continue
-		}
-		for _, g := range op.Group.V.Names {
-			slo := op.SLO
-			slo.LagAge, slo.LagRecords = slo.LagAge.Or(op.Channel.SLO.LagAge), slo.LagRecords.Or(op.Channel.SLO.LagRecords)
-			add(g, op.Channel.Topic, op.Owner.Or(op.App.Owner).V.Team, slo)
-		}
-	}
-	for ch := range cat.Channels() {
-		add("", ch.Topic, cat.Owner(ch.Topic).V.Team, ch.SLO)
-	}
-	return out
-}
-
-// deadLetterTopics are those that the catalog declares, each with its consumers.
-func deadLetterTopics(cat *catalog.Catalog) []lag.DeadLetterTopic {
-	seen := map[lag.DeadLetterTopic]bool{}
-	var out []lag.DeadLetterTopic
-	for et, op := range cat.DeadLetters() {
-		owner := cat.Owner(et.Topic).V.Team
-		groups := op.Group.V.Names
-		if len(groups) == 0 {
-			groups = []string{""}
-		}
-		for _, g := range groups {
-			t := lag.DeadLetterTopic{Topic: et.Topic, Group: g, Owner: owner}
-			if et.Topic != "" && !seen[t] {
-				seen[t] = true
-				out = append(out, t)
-			}
-		}
-	}
-	return out
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/lag"
 )
 
@@ -59,4 +60,53 @@ func runLagRules(ctx context.Context, d *Deps, o *lagRulesOptions) error {
 	}
 	_, err = d.Out.Out().Write(b.Bytes())
 	return err
+}
+
+// promises are the objectives of the catalog: those of operations for their groups, those
+// of channels for everybody else.
+func promises(cat *catalog.Catalog) []lag.Promise {
+	seen := map[[2]string]bool{}
+	var out []lag.Promise
+	add := func(group, topic, owner string, slo catalog.SLO) {
+		key := [2]string{group, topic}
+		o := promised(slo)
+		if topic == "" || seen[key] || o == (lag.Objective{}) {
+			return
+		}
+		seen[key] = true
+		out = append(out, lag.Promise{Group: group, Topic: topic, Owner: owner, Age: o.Age, Records: o.Records})
+	}
+	for op := range cat.Operations() {
+		if op.Channel == nil || op.Direction != catalog.Receive {
+			continue
+		}
+		for _, g := range op.Group.V.Names {
+			add(g, op.Channel.Topic, op.Owner.Or(op.App.Owner).V.Team, op.SLO.Or(op.Channel.SLO))
+		}
+	}
+	for ch := range cat.Channels() {
+		add("", ch.Topic, cat.Owner(ch.Topic).V.Team, ch.SLO)
+	}
+	return out
+}
+
+// deadLetterTopics are those that the catalog declares, each with its consumers.
+func deadLetterTopics(cat *catalog.Catalog) []lag.DeadLetterTopic {
+	seen := map[lag.DeadLetterTopic]bool{}
+	var out []lag.DeadLetterTopic
+	for et, op := range cat.DeadLetters() {
+		owner := cat.Owner(et.Topic).V.Team
+		groups := op.Group.V.Names
+		if len(groups) == 0 {
+			groups = []string{""}
+		}
+		for _, g := range groups {
+			t := lag.DeadLetterTopic{Topic: et.Topic, Group: g, Owner: owner}
+			if et.Topic != "" && !seen[t] {
+				seen[t] = true
+				out = append(out, t)
+			}
+		}
+	}
+	return out
 }
