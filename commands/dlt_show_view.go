@@ -1,11 +1,11 @@
 package commands
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/weirhq/weir/dlt"
 	"github.com/weirhq/weir/internal/term"
@@ -21,57 +21,41 @@ func viewDeadLetter(p *term.Page, s *dlt.Shown) {
 		dialect = strings.Join(s.Dialects, " over ")
 	}
 	p.Line("%s %d@%d  %s, %s", term.In(term.Bold, s.Topic), s.Partition, s.Offset, string(s.Class), dialect)
-	row := func(name string, v any) {
+	row := func(name string, v *string) {
 		if v != nil {
-			p.Line("  %s  %v", term.In(term.Faint, fmt.Sprintf("%-11s", name)), v)
+			p.Line("  %s  %s", term.In(term.Faint, fmt.Sprintf("%-11s", name)), *v)
 		}
 	}
-	str := func(v *string) any {
-		if v == nil {
-			return nil
-		}
-		return *v
-	}
-	if s.Origin != nil {
-		row("origin", originText(s.Origin))
-	} else {
-		row("origin", "unknown")
-	}
-	if s.FirstOrigin != nil {
-		row("first", originText(s.FirstOrigin))
-	}
-	if s.TimestampMS != nil {
-		row(s.TimestampIs, time.UnixMilli(*s.TimestampMS).UTC().Format(time.RFC3339))
-	}
-	row("group", str(s.ConsumerGroup))
+	row("origin", cmp.Or(originText(s.Origin), new("unknown")))
+	row("first", originText(s.FirstOrigin))
+	row(s.TimestampIs, instant(s.TimestampMS))
+	row("group", s.ConsumerGroup)
 	row("group", withNote(s.GroupInTopicName, "from the topic's name"))
-	row("failure", str(s.Failure))
-	row("in", str(s.FailingClass))
-	row("handler", str(s.Handler))
-	row("what", str(s.Description))
+	row("failure", s.Failure)
+	row("in", s.FailingClass)
+	row("handler", s.Handler)
+	row("what", s.Description)
 	if e := s.Exception; e != nil {
-		row("thrown", str(e.ThrownClass))
-		row("root cause", str(e.RootClass))
-		row("class", str(e.Class))
-		row("message", str(e.Message))
-		row("cause", str(e.CauseMessage))
-		row("key class", str(e.KeyClass))
-		row("key failure", str(e.KeyMessage))
+		row("thrown", e.ThrownClass)
+		row("root cause", e.RootClass)
+		row("class", e.Class)
+		row("message", e.Message)
+		row("cause", e.CauseMessage)
+		row("key class", e.KeyClass)
+		row("key failure", e.KeyMessage)
 	}
 	if s.Attempts != nil {
-		row("deliveries", *s.Attempts)
+		row("deliveries", new(strconv.FormatInt(*s.Attempts, 10)))
 	}
-	if s.NextDueMS != nil {
-		row("due", time.UnixMilli(*s.NextDueMS).UTC().Format(time.RFC3339))
-	}
+	row("due", instant(s.NextDueMS))
 	if s.PayloadNow != nil {
-		row("payload", string(*s.PayloadNow)+" by the catalog of today")
-		row("problem", str(s.PayloadProblem))
+		row("payload", new(string(*s.PayloadNow)+" by the catalog of today"))
+		row("problem", s.PayloadProblem)
 	}
-	row("note", str(s.Note))
-	row("stuck", str(s.Unrecoverable))
+	row("note", s.Note)
+	row("stuck", s.Unrecoverable)
 	for _, problem := range s.Problems {
-		row("unreadable", problem)
+		row("unreadable", &problem)
 	}
 	if len(s.Deaths) > 1 {
 		p.Line("  %s", term.In(term.Bold, "deaths, newest first"))
@@ -102,68 +86,9 @@ func viewDeadLetter(p *term.Page, s *dlt.Shown) {
 	p.Block("    ", bytesText(value))
 }
 
-func withNote(v *string, note string) any {
+func withNote(v *string, note string) *string {
 	if v == nil {
 		return nil
 	}
-	return *v + " (" + note + ")"
-}
-
-func originText(o *dlt.Origin) string {
-	part, off, topic := "?", "?", "?"
-	if o.Topic != nil {
-		topic = *o.Topic
-	}
-	if o.Partition != nil {
-		part = strconv.Itoa(int(*o.Partition))
-	}
-	if o.Offset != nil {
-		off = strconv.FormatInt(*o.Offset, 10)
-	}
-	text := fmt.Sprintf("%s %s@%s", topic, part, off)
-	if o.TimestampMS != nil {
-		text += " of " + time.UnixMilli(*o.TimestampMS).UTC().Format(time.RFC3339)
-	}
-	return text
-}
-
-// compressDeaths joins neighbours with the same topic and cause, and never the first death, which tells where it began.
-func compressDeaths(ds []dlt.Death) []string {
-	var out []string
-	last, n := "", 0
-	flush := func() {
-		if n > 1 {
-			out = append(out, fmt.Sprintf("%s (%d times)", last, n))
-		} else if n == 1 {
-			out = append(out, last)
-		}
-		n = 0
-	}
-	for i, d := range ds {
-		topic, class := "?", ""
-		if d.Origin != nil && d.Origin.Topic != nil {
-			topic = *d.Origin.Topic
-		}
-		switch {
-		case d.CauseClass != nil:
-			class = " " + *d.CauseClass
-		case d.Class != nil:
-			class = " " + *d.Class
-		}
-		text := fmt.Sprintf("%s in %s%s", d.Dialect, topic, class)
-		if i == len(ds)-1 {
-			flush()
-			if d.Origin != nil {
-				text = fmt.Sprintf("%s from %s%s", d.Dialect, originText(d.Origin), class)
-			}
-			out = append(out, text)
-			break
-		}
-		if text != last {
-			flush()
-		}
-		last = text
-		n++
-	}
-	return out
+	return new(*v + " (" + note + ")")
 }
