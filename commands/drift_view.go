@@ -2,6 +2,7 @@ package commands
 
 import (
 	"cmp"
+
 	"github.com/weirhq/weir/internal/term"
 	"github.com/weirhq/weir/plan"
 )
