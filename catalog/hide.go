@@ -143,6 +143,9 @@ func isPersonal(m map[string]any) bool {
 	default:
 		return true
 	}
+	if m["x-sap-dpp-is-potentially-personal"] == true {
+		return true
+	}
 	tags, _ := m["confluent:tags"].([]any)
 	return slices.Contains(tags, any("PII"))
 }

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -37,5 +38,20 @@ func TestHideFields(t *testing.T) {
 		if string(b) != tt.want || (len(hidden) > 0) != strings.Contains(tt.want, Hidden) {
 			t.Errorf("%s at %s: %s (hidden %v), want %s", tt.in, tt.path, b, hidden, tt.want)
 		}
+	}
+}
+
+// Every mark of personal data is known in the text of a schema, too.
+func TestPersonalNames(t *testing.T) {
+	var schema any
+	if err := json.Unmarshal([]byte(`{"properties":{
+		"a":{"x-pii":true},"b":{"x-pii":"email"},"c":{"confluent:tags":["PII"]},"d":{"x-sap-dpp-is-potentially-personal":true},
+		"e":{"x-pii":false},"f":{"x-sap-dpp-is-potentially-personal":false},"g":{"confluent:tags":["PUBLIC"]}}}`), &schema); err != nil {
+		t.Fatal(err)
+	}
+	got := PersonalNames(schema, nil)
+	slices.Sort(got)
+	if strings.Join(got, "") != "abcd" {
+		t.Errorf("personal: %q", got)
 	}
 }

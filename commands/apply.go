@@ -84,6 +84,9 @@ func runApply(ctx context.Context, d *Deps, o *applyOptions) error {
 		}
 		return nil
 	}
+	if err := conn.Writable("apply", ""); err != nil {
+		return err
+	}
 	if err := o.permit(ctx, d, conn, p); err != nil {
 		if structured(o.format) {
 			err = errors.Join(emitPlan(d, o.format, p, "", false), err)
@@ -95,9 +98,6 @@ func runApply(ctx context.Context, d *Deps, o *applyOptions) error {
 
 // permit collects every permission that the plan needs before anything is written.
 func (o *applyOptions) permit(ctx context.Context, d *Deps, conn *cluster.Conn, p *plan.Plan) error {
-	if err := conn.Writable("apply", ""); err != nil {
-		return err
-	}
 	if p.Lossy() && !o.allowDataLoss {
 		return refused("pass --allow-data-loss if that is meant", "apply: %s or deletes a topic in use, nothing was changed", plural(p.Summary.DestroysData, "step")+destroy(p.Summary.DestroysData)+" data")
 	}
