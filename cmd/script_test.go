@@ -7,10 +7,12 @@ import (
 	"os/exec"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
 
+	"github.com/weirhq/weir/dlt"
 	"github.com/weirhq/weir/internal/kafkatest"
 )
 
@@ -43,6 +45,7 @@ func (l leakless) Run() int {
 // TestScripts drives the real binary, one broker a script: embedded, or the real
 // Apache Kafka of WEIR_TEST_BROKERS.
 func TestScripts(t *testing.T) {
+	shareJournal(t)
 	p := scriptParams(t)
 	p.Dir = "testdata/script"
 	log, setup := watchDocuments(t), p.Setup
@@ -51,6 +54,20 @@ func TestScripts(t *testing.T) {
 		return setup(env)
 	}
 	testscript.Run(t, p)
+}
+
+// shareJournal makes the journal of replays before any script begins on a cluster that
+// all share: a tour that finds none makes it, and takes it away when it ends, while
+// others have planned with it.
+func shareJournal(t *testing.T) {
+	t.Helper()
+	if kafkatest.Real() == nil {
+		return
+	}
+	c := dlt.Conn{Admin: kafkatest.Start(t).Admin(), Now: time.Now}
+	if err := c.CreateJournal(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func scriptParams(t *testing.T) testscript.Params {
