@@ -102,13 +102,16 @@ func (r *Creation) Send(ctx context.Context, conn *Conn) (refusals []error, err 
 	return refusals, nil
 }
 
-// Created names the topics that were made.
-func (r *Creation) Created() []string {
-	var names []string
+// Created are the topics that were made, with their least numbers of partitions.
+func (r *Creation) Created() map[string]int32 {
+	made := map[string]int32{}
 	for i := range r.Topics {
-		if r.Topics[i].Result == "created" {
-			names = append(names, r.Topics[i].Name)
+		if t := &r.Topics[i]; t.Result == "created" {
+			made[t.Name] = 1
+			if t.Partitions != nil {
+				made[t.Name] = *t.Partitions
+			}
 		}
 	}
-	return names
+	return made
 }

@@ -93,22 +93,20 @@ func (c *Created) Unwritable(declared map[string]string) string {
 // settleTime bounds the wait for what was written to show.
 const settleTime = 5 * time.Second
 
-// TopicsSettled waits until new topics have leaders, so that the next command finds
-// them, and reports whether they do. Brokers learn of a topic some 100 ms after the
-// answer; the wait ends after five seconds.
-func (c *Conn) TopicsSettled(ctx context.Context, names []string) bool {
-	if len(names) == 0 {
+// TopicsSettled waits until what was written shows, so that the next command finds it,
+// and reports whether it does. want is the least number of partitions of each topic, all
+// with leaders, or 0 for a topic that is gone. Brokers learn of a change some 100 ms after
+// the answer; the wait ends after five seconds.
+func (c *Conn) TopicsSettled(ctx context.Context, want map[string]int32) bool {
+	if len(want) == 0 {
 		return true
 	}
 	ctx, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
+	names := slices.Sorted(maps.Keys(want))
 	for {
 		list, err := c.Topics(ctx, TopicsQuery{Names: names})
-		if err == nil && !slices.ContainsFunc(list.Topics, func(t Topic) bool {
-			// Whoever may create need not be allowed to describe.
-			return t.ErrorName != nil && *t.ErrorName != kerr.TopicAuthorizationFailed.Message ||
-				slices.ContainsFunc(t.Partitions, func(p Partition) bool { return p.Leader == nil })
-		}) {
+		if err == nil && !slices.ContainsFunc(list.Topics, func(t Topic) bool { return !t.shows(want[t.Name]) }) {
 			return true
 		}
 		select {
@@ -117,6 +115,18 @@ func (c *Conn) TopicsSettled(ctx context.Context, names []string) bool {
 		case <-time.After(25 * time.Millisecond):
 		}
 	}
+}
+
+// shows reports whether a broker knows a topic of so many partitions, or none for 0.
+// Whoever may write it need not be allowed to describe it.
+func (t *Topic) shows(partitions int32) bool {
+	switch {
+	case t.ErrorName != nil && *t.ErrorName == kerr.TopicAuthorizationFailed.Message:
+		return true
+	case t.ErrorName != nil || partitions == 0:
+		return partitions == 0 && t.ErrorName != nil && *t.ErrorName == kerr.UnknownTopicOrPartition.Message
+	}
+	return len(t.Partitions) >= int(partitions) && !slices.ContainsFunc(t.Partitions, func(p Partition) bool { return p.Leader == nil })
 }
 
 // CreateTopics makes topics, or with validateOnly asks the broker whether it would.

@@ -122,6 +122,9 @@ func (o *applyOptions) execute(ctx context.Context, d *Deps, conn *cluster.Conn,
 		return log.Record(context.WithoutCancel(ctx), string(out.Op)+" "+string(out.Kind), out.Subject(), out.Before(), out.After(), out.Failure())
 	})
 	bar.Done()
+	if !r.Settled {
+		d.Log.Warn("some broker does not show all topics as they were written yet")
+	}
 	// A deadline is no interruption: nobody pressed a key.
 	interrupted := errors.Is(ctx.Err(), context.Canceled)
 	if r.Done == 0 && r.Unknown == 0 && !interrupted {

@@ -98,14 +98,13 @@ func runTopicAlter(ctx context.Context, d *Deps, o *topicAlterOptions) error {
 		return err
 	}
 	r.DryRun = o.dryRun
-	if r.Empty() {
-		return d.Out.Emit(o.format, "topic_alter", r, viewTopicAlter(r))
+	if !r.Empty() {
+		refusals, err := r.Send(ctx, conn, true)
+		if err = cmp.Or(err, firstOfMany(refusals)); err != nil {
+			return err
+		}
 	}
-	refusals, err := r.Send(ctx, conn, true)
-	if err = cmp.Or(err, firstOfMany(refusals)); err != nil {
-		return err
-	}
-	if o.dryRun {
+	if o.dryRun || r.Empty() {
 		return d.Out.Emit(o.format, "topic_alter", r, viewTopicAlter(r))
 	}
 	err = d.showThenConfirm(o.format, "topic_alter", r, viewTopicAlter(r), func() error {
@@ -136,6 +135,9 @@ func doAlter(ctx context.Context, d *Deps, conn *cluster.Conn, o *topicAlterOpti
 	}
 	if lost != nil {
 		return lost
+	}
+	if !conn.TopicsSettled(ctx, r.Grown()) {
+		d.Log.Warn("the topics are changed and not all of their new partitions have leaders yet")
 	}
 	if err := d.Out.Emit(o.format, "topic_alter", r, viewTopicAlter(r)); err != nil {
 		return err

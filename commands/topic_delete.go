@@ -96,6 +96,7 @@ func doDelete(ctx context.Context, d *Deps, conn *cluster.Conn, o *topicDeleteOp
 		return err
 	}
 	var refusals []error
+	gone := map[string]int32{}
 	for _, out := range outcomes {
 		i := slices.IndexFunc(r.Topics, func(t topicDeletion) bool { return t.Name == out.Topic })
 		if i < 0 {
@@ -106,6 +107,8 @@ func doDelete(ctx context.Context, d *Deps, conn *cluster.Conn, o *topicDeleteOp
 		if out.Err != nil {
 			row.Result, row.Error = "failed", new(out.Err.Error())
 			refusals = append(refusals, out.Err)
+		} else {
+			gone[row.Name] = 0
 		}
 		before := map[string]any{"id": row.ID, "partitions": row.Partitions, "records_max": row.RecordsMax}
 		if err := log.Record(ctx, "delete topic", row.Name, before, nil, out.Err); err != nil {
@@ -121,6 +124,9 @@ func doDelete(ctx context.Context, d *Deps, conn *cluster.Conn, o *topicDeleteOp
 	}
 	if len(refusals) == len(r.Topics) {
 		return refusals[0]
+	}
+	if !conn.TopicsSettled(ctx, gone) {
+		d.Log.Warn("the topics are deleted and some broker still shows one of them")
 	}
 	return cmp.Or(d.Out.Emit(o.format, "topic_delete", r, viewTopicDelete(r, d.Now())), partly(len(refusals) > 0))
 }

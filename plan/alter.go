@@ -307,3 +307,14 @@ func (r *Alterations) Send(ctx context.Context, conn *cluster.Conn, validateOnly
 	}
 	return refusals, nil
 }
+
+// Grown are the topics that got more partitions, and how many they have now.
+func (r *Alterations) Grown() map[string]int32 {
+	grown := map[string]int32{}
+	for i := range r.Topics {
+		if a := &r.Topics[i]; a.Result == "changed" && a.PartitionsAfter > a.PartitionsBefore {
+			grown[a.Name] = int32(a.PartitionsAfter)
+		}
+	}
+	return grown
+}

@@ -60,6 +60,24 @@ type Result struct {
 	NotTried  int       `json:"not_tried"`
 	// Others are the channels of other protocols that the plan left out.
 	Others []OtherChannel `json:"other_protocols"`
+	// Settled is false where apply went through and topics do not show as they were written.
+	Settled bool `json:"-"`
+}
+
+// topics are those that were written, with the least numbers of their partitions.
+func (r *Result) topics() map[string]int32 {
+	want := map[string]int32{}
+	for i := range r.Outcomes {
+		o := &r.Outcomes[i]
+		switch {
+		case o.Kind != TopicKind || o.Status != Done:
+		case o.Op == Delete:
+			want[o.Name] = 0
+		default:
+			want[o.Name] = max(1, o.Partitions, o.growsTo())
+		}
+	}
+	return want
 }
 
 // Event tells how far apply is.
@@ -138,6 +156,7 @@ func (p *Plan) Apply(ctx context.Context, conn *cluster.Conn, progress func(Even
 		}
 	}
 	r.count()
+	r.Settled = err != nil || conn.TopicsSettled(ctx, r.topics())
 	return r, err
 }
 

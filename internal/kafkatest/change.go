@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -23,7 +24,7 @@ func (k *call) admin() (*kadm.Client, context.Context, context.CancelFunc, error
 	return adm, ctx, cancel, nil
 }
 
-// delete ends when the names are free again: a broker with ZooKeeper answers before that.
+// delete ends when the names are free again and no broker shows them: both take a while after the answer.
 func (k *call) delete() error {
 	adm, ctx, cancel, err := k.admin()
 	if err != nil {
@@ -44,7 +45,10 @@ func (k *call) delete() error {
 				return false, nil
 			}
 		}
-		return true, nil
+		topics, err := adm.ListTopics(ctx, k.args...) // which the controller does not answer
+		return err == nil && !slices.ContainsFunc(topics.Sorted(), func(t kadm.TopicDetail) bool {
+			return !errors.Is(t.Err, kerr.UnknownTopicOrPartition)
+		}), err
 	})
 }
 
