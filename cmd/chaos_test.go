@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -48,11 +49,11 @@ func TestChaos(t *testing.T) {
 		}
 	})
 	end := time.Now().Add(lasts)
+	time.AfterFunc(lasts, func() { close(stop) }) // a replay that is late goes on in peace
 	work.Go(func() { x.repeat(end, x.plan) })
 	work.Go(func() { x.repeat(end, x.lag) })
 	work.Go(func() { x.replay(end) })
 	work.Wait()
-	close(stop)
 	trouble.Wait()
 	if t.Failed() {
 		return
@@ -271,7 +272,9 @@ func (x *chaos) moveLeaders(stop <-chan struct{}) {
 	}
 }
 
-// killBrokers kills one broker after the other and starts it again.
+// killBrokers kills one broker after the other and starts it again. Only one is down at a
+// time: two of three are no cluster. A broker that was killed is let in again when its
+// session has ended, after nine seconds.
 func (x *chaos) killBrokers(stop <-chan struct{}, command []string) {
 	do := func(verb string, node int) {
 		args := slices.Concat([]string{verb}, command[1:], []string{"-node", strconv.Itoa(node)})
@@ -292,5 +295,16 @@ func (x *chaos) killBrokers(stop <-chan struct{}, command []string) {
 		time.Sleep(time.Duration(1+i%2*6) * time.Second)
 		do("start", node)
 		x.troubles.Add(1)
+		for up := time.Now().Add(time.Minute); ; time.Sleep(200 * time.Millisecond) {
+			c, err := net.Dial("tcp", x.c.Brokers[node-1])
+			if err == nil {
+				_ = c.Close()
+				break
+			}
+			if time.Now().After(up) {
+				x.t.Errorf("broker %d did not come back: %v", node, err)
+				return
+			}
+		}
 	}
 }
