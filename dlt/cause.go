@@ -33,13 +33,22 @@ func (d *Decoder) CauseID(r *Record) string {
 
 // cause reads what groups a record, without allocating where headers tell it.
 func (d *Decoder) cause(r *Record, sig []byte) cause {
-	s := d.scan(r)
 	c := cause{dialect: -1}
+	var x, o set
+	if l := d.layoutOf(r); l != nil && l.single {
+		c.dialect, x, o = l.found[0], l.exception, l.first
+	} else if s := d.scan(r); len(s.found) > 0 {
+		c.dialect = s.found[0]
+		x, o = d.newest(s, c.dialect, groupException), d.newest(s, c.dialect, groupOrigin)
+		if d.table[c.dialect].hops {
+			if hops := d.ordered(s, c.dialect, groupOrigin); len(hops) > 0 {
+				o = hops[len(hops)-1]
+			}
+		}
+	}
 	var message []byte
 	switch {
-	case len(s.found) > 0:
-		c.dialect = s.found[0]
-		x := d.newest(s, c.dialect, groupException)
+	case c.dialect >= 0:
 		at := func(st *set, ro role) []byte {
 			if i := st[ro]; i >= 0 {
 				return r.Headers[i].Value
@@ -57,13 +66,6 @@ func (d *Decoder) cause(r *Record, sig []byte) cause {
 		}
 		if message = at(&x, rMessage); message == nil {
 			message = at(&x, rKeyMessage)
-		}
-		o := d.newest(s, c.dialect, groupOrigin)
-		if d.table[c.dialect].hops {
-			// The newest hop is often a retry topic; the oldest one is where the record came from.
-			if l := d.ordered(s, c.dialect, groupOrigin); len(l) > 0 {
-				o = l[len(l)-1]
-			}
 		}
 		c.topic, c.partition, c.offset = at(&o, rTopic), at(&o, rPartition), at(&o, rOffset)
 	case d.mayWrap(r):

@@ -1,16 +1,31 @@
 package dlt
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
-// layout is what the names of a record's headers decide without their values: which dialect wrote them, where it tells
-// the origin, and which of them a replay leaves out. Records of one kind carry the same names in the same order, so a
-// replay works it out once for thousands of them.
+// layout is what the names of a record's headers decide, almost without their values: which dialect wrote them, where it
+// tells the origin and the exception, and which of them a replay leaves out. Records of one kind carry the same names in
+// the same order, so it is worked out once for thousands of them.
 type layout struct {
 	names  []string
-	found  []int // rows of the decoder's table
+	proofs []proof // what must hold of values for found to hold
+	found  []int   // rows of the decoder's table
 	origin set
 	drop   []bool // per header: written by the failure, or by an earlier replay
 	plain  bool   // names are enough; else the record is decoded whole
+
+	single    bool // one dialect wrote them: exception and first are known
+	exception set  // of the newest death
+	first     set  // where the record came from before its first death
+}
+
+// proof is whether the number in a header can be read, which tells a dialect's header from an application's own.
+type proof struct {
+	header int
+	enc    Encoding
+	holds  bool
 }
 
 // Records of a few kinds lie mixed in one topic; more than these are worked out again and again, which is slow, not
@@ -51,6 +66,11 @@ func (l *layout) is(r *Record) bool {
 			return false
 		}
 	}
+	for _, p := range l.proofs {
+		if proves(r.Headers[p.header].Value, p.enc) != p.holds {
+			return false
+		}
+	}
 	return true
 }
 
@@ -60,12 +80,24 @@ func (d *Decoder) newLayout(r *Record) *layout {
 	for i, h := range r.Headers {
 		l.names[i] = strings.Clone(h.Name)
 		l.drop[i] = strings.HasPrefix(h.Name, replayPrefix) || d.strips(h.Name, l.found)
+		for _, sl := range d.names[h.Name] {
+			if p := (proof{i, sl.enc, proves(h.Value, sl.enc)}); sl.enc != "" && !slices.Contains(l.proofs, p) {
+				l.proofs = append(l.proofs, p)
+			}
+		}
 	}
 	if len(l.found) != 1 { // which of two dialects is the newer one depends on values
 		return l
 	}
 	row := &d.table[l.found[0]]
 	l.origin = d.newest(s, l.found[0], groupOrigin)
+	l.single, l.exception, l.first = true, d.newest(s, l.found[0], groupException), l.origin
+	if row.hops {
+		// The newest hop is often a retry topic; the oldest one is where the record came from.
+		if hops := d.ordered(s, l.found[0], groupOrigin); len(hops) > 0 {
+			l.first = hops[len(hops)-1]
+		}
+	}
 	l.plain = !row.hops && row.newest != newestFirst && l.origin[rTopic] >= 0
 	return l
 }

@@ -1,6 +1,7 @@
 package dlt
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 )
@@ -22,7 +23,7 @@ func BenchmarkTriageAdd(b *testing.B) {
 // BenchmarkMap is what a replay does with each record besides writing it.
 func BenchmarkMap(b *testing.B) {
 	d := newTestDecoder(b)
-	k := springLetter("orders-dlt", 3, []byte("key-1"), make([]byte, 1024), "orders", 3, 77, "demo.Boom", "no", "")
+	k := springLetter("orders-dlt", 3, []byte("key-1"), bytes.Repeat([]byte("{}"), 512), "orders", 3, 77, "demo.Boom", "no", "")
 	var rec Record
 	var a arena
 	var sum summer

@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -46,21 +45,20 @@ func BenchmarkReplay(b *testing.B) {
 			full = append(full, measure(b, func() { c.replay(b, p, ReplayOptions{Session: "s"}) }))
 		}
 	}
-	median := func(of func(i int) float64) float64 {
+	middle := func(of func(i int) float64) float64 {
 		var all []float64
 		for i := range full {
 			all = append(all, of(i))
 		}
-		slices.Sort(all)
-		return all[len(all)/2]
+		return median(all)
 	}
-	b.ReportMetric(median(func(i int) float64 { return n / bare[i].wall.Seconds() }), "bare/s")
-	b.ReportMetric(median(func(i int) float64 { return n / full[i].wall.Seconds() }), "replay/s")
-	b.ReportMetric(median(func(i int) float64 { return 100 * bare[i].wall.Seconds() / full[i].wall.Seconds() }), "%ofbare")
-	b.ReportMetric(median(func(i int) float64 { return bare[i].cpu.Seconds() * 1e9 / n }), "bare-cpu-ns/record")
-	b.ReportMetric(median(func(i int) float64 { return full[i].cpu.Seconds() * 1e9 / n }), "replay-cpu-ns/record")
-	b.ReportMetric(median(func(i int) float64 { return float64(bare[i].allocs) / n }), "bare-allocs/record")
-	b.ReportMetric(median(func(i int) float64 { return float64(full[i].allocs) / n }), "replay-allocs/record")
+	b.ReportMetric(middle(func(i int) float64 { return n / bare[i].wall.Seconds() }), "bare/s")
+	b.ReportMetric(middle(func(i int) float64 { return n / full[i].wall.Seconds() }), "replay/s")
+	b.ReportMetric(middle(func(i int) float64 { return 100 * bare[i].wall.Seconds() / full[i].wall.Seconds() }), "%ofbare")
+	b.ReportMetric(middle(func(i int) float64 { return bare[i].cpu.Seconds() * 1e9 / n }), "bare-cpu-ns/record")
+	b.ReportMetric(middle(func(i int) float64 { return full[i].cpu.Seconds() * 1e9 / n }), "replay-cpu-ns/record")
+	b.ReportMetric(middle(func(i int) float64 { return float64(bare[i].allocs) / n }), "bare-allocs/record")
+	b.ReportMetric(middle(func(i int) float64 { return float64(full[i].allocs) / n }), "replay-allocs/record")
 }
 
 // benchLetters fills the dead letter topic with n records of 1 KiB and six headers, as in a real one: not two alike, and

@@ -3,6 +3,8 @@ package dlt
 import (
 	"context"
 	"fmt"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -133,7 +135,8 @@ func TestTriageIsBounded(t *testing.T) {
 	}
 }
 
-// BenchmarkInspect compares the triage of Spring dead letters with a bare consume of the same records.
+// BenchmarkInspect compares the triage of Spring dead letters with a bare consume of the same records. Rounds of both
+// alternate, and the median of their ratios is what counts: a busy machine slows both sides of a round.
 func BenchmarkInspect(b *testing.B) {
 	for _, bc := range []struct {
 		name  string
@@ -165,17 +168,28 @@ func BenchmarkInspect(b *testing.B) {
 				}
 				return time.Since(start)
 			}
+			const rounds = 5
 			bare()
-			var tb, ti time.Duration
+			var tb, ti, ratio []float64
 			for b.Loop() {
-				tb += bare()
-				ti += inspect()
+				for range rounds {
+					runtime.GC()
+					tb = append(tb, bare().Seconds())
+					runtime.GC()
+					ti = append(ti, inspect().Seconds())
+					ratio = append(ratio, 100*tb[len(tb)-1]/ti[len(ti)-1])
+				}
 			}
-			b.ReportMetric(float64(b.N)*float64(bc.n)/tb.Seconds(), "bare/s")
-			b.ReportMetric(float64(b.N)*float64(bc.n)/ti.Seconds(), "inspect/s")
-			b.ReportMetric(100*tb.Seconds()/ti.Seconds(), "%ofbare")
+			b.ReportMetric(float64(bc.n)/median(tb), "bare/s")
+			b.ReportMetric(float64(bc.n)/median(ti), "inspect/s")
+			b.ReportMetric(median(ratio), "%ofbare")
 		})
 	}
+}
+
+func median(all []float64) float64 {
+	all = slices.Sorted(slices.Values(all))
+	return all[len(all)/2]
 }
 
 func longTrace() string {
@@ -188,4 +202,33 @@ func longTrace() string {
 		}
 	}
 	return sb.String()[:4096]
+}
+
+// An application's own headers may bear the names of a framework's: what a decoder has learnt of those must not be
+// taken for these.
+func TestSameNamesOtherMeaning(t *testing.T) {
+	shared := newTestDecoder(t)
+	letter := FromKafka(springLetter("orders-dlt", 0, []byte("k"), []byte("v"), "orders", 0, 7, "demo.Boom", "no", ""))
+	letter.Headers = slices.DeleteFunc(letter.Headers, func(h Header) bool { return strings.Contains(h.Name, "exception") })
+	own := *letter
+	own.Headers = slices.Clone(letter.Headers)
+	for i := range own.Headers {
+		if strings.Contains(own.Headers[i].Name, "partition") || strings.Contains(own.Headers[i].Name, "offset") {
+			own.Headers[i].Value = []byte("somewhere")
+		}
+	}
+	for range 2 {
+		for _, r := range []*Record{letter, &own} {
+			fresh := newTestDecoder(t)
+			if got, want := shared.CauseID(r), fresh.CauseID(r); got != want {
+				t.Errorf("cause %s, %s without what was seen before", got, want)
+			}
+			if got, want := len(shared.forReplay(r).found), len(fresh.Decode(r).found); got != want {
+				t.Errorf("%d dialects, %d without what was seen before", got, want)
+			}
+		}
+	}
+	if n := len(newTestDecoder(t).Decode(&own).found); n != 0 {
+		t.Errorf("headers without readable numbers prove %d dialects", n)
+	}
 }

@@ -37,8 +37,8 @@ var promises = []promise{
 	{family: "Compatibility", what: "the same, worst pair", figure: figure{"Vectors", "µs-worst"}, limit: 200_000},
 	{family: "Compatibility", what: "1,000 messages in 100 documents, 20 of them changed, against a commit, whole process", figure: figure{"CompatCheck", "median-ms"}, limit: 1000, floor: nothing, floorIs: emptyProgram},
 
-	{family: "Plan", what: "10,000 topics and 80,000 rights, none there yet", figure: figure{"Plan/create", "ns/op"}, limit: 5e9},
-	{family: "Plan", what: "the same, nearly all there", figure: figure{"Plan/change", "ns/op"}, limit: 5e9},
+	{family: "Plan", what: "10,000 topics and 80,000 rights, none there yet", figure: figure{"Plan/empty", "ns/op"}, limit: 5e9},
+	{family: "Plan", what: "the same, nearly all there", figure: figure{"Plan/loaded", "ns/op"}, limit: 5e9},
 
 	{family: "Dead letters", what: "replay of 1 KiB records without a pace, against the best bare transactional copy", figure: figure{"Replay", "%ofbare"}, limit: 80, atLeast: true, floor: figure{"Replay", "bare/s"}, floorIs: "bare copy"},
 	{family: "Dead letters", what: "the same on three real brokers", figure: figure{"Replay@real", "%ofbare"}, limit: 80, atLeast: true, floor: figure{"Replay@real", "bare/s"}, floorIs: "bare copy"},
