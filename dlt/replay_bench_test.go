@@ -27,7 +27,7 @@ func BenchmarkReplay(b *testing.B) {
 		addrs = startBroker(b, false)
 	}
 	c := &testCluster{Conn: connTo(b, addrs), addrs: addrs}
-	name := fmt.Sprintf("bench%d", os.Getpid())
+	name := fmt.Sprintf("bench%d", time.Now().UnixNano())
 	c.topic(b, name, parts, nil)
 	c.topic(b, name+"-dlt", parts, nil)
 	c.benchLetters(b, name, parts, n)
