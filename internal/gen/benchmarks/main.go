@@ -100,7 +100,7 @@ func (rs results) median(f figure) (float64, int) {
 	if len(vs) == 0 {
 		return 0, 0
 	}
-	return vs[len(vs)/2], len(vs)
+	return (vs[(len(vs)-1)/2] + vs[len(vs)/2]) / 2, len(vs)
 }
 
 func replace(text []byte, name, body string) ([]byte, error) {
