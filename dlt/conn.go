@@ -201,7 +201,7 @@ type rangeReader struct {
 }
 
 // openRange starts a reader. Ranges that are empty are done at once.
-func (c *Conn) openRange(topic string, ranges []Range) (*rangeReader, error) {
+func (c *Conn) openRange(topic string, ranges []Range, opts ...kgo.Opt) (*rangeReader, error) {
 	rr := &rangeReader{c: c, topic: topic, next: map[int32]int64{}, end: map[int32]int64{}, stall: readStall, seen: c.Now()}
 	var open []Range
 	for _, r := range ranges {
@@ -214,7 +214,7 @@ func (c *Conn) openRange(topic string, ranges []Range) (*rangeReader, error) {
 	if rr.left == 0 {
 		return rr, nil
 	}
-	cl, err := c.Client(readerOpts(topic, open)...)
+	cl, err := c.Client(append(readerOpts(topic, open), opts...)...)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", topic, err)
 	}
@@ -290,9 +290,10 @@ func (rr *rangeReader) poll(ctx context.Context, maxRecords int, do func(*kgo.Re
 	return rr.left == 0, nil
 }
 
-// ReadRanges hands every data record of the ranges to do.
+// ReadRanges hands every data record of the ranges to do. It fetches in small pieces: who looks at records and lets them
+// go gains nothing from large ones, and one that is compressed grows tenfold in memory.
 func (c *Conn) ReadRanges(ctx context.Context, topic string, ranges []Range, do func(*kgo.Record) error) error {
-	rr, err := c.openRange(topic, ranges)
+	rr, err := c.openRange(topic, ranges, kgo.FetchMaxBytes(1<<20), kgo.FetchMaxPartitionBytes(256<<10))
 	if err != nil {
 		return err
 	}
