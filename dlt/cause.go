@@ -39,12 +39,7 @@ func (d *Decoder) cause(r *Record, sig []byte) cause {
 		c.dialect, x, o = l.found[0], l.exception, l.first
 	} else if s := d.scan(r); len(s.found) > 0 {
 		c.dialect = s.found[0]
-		x, o = d.newest(s, c.dialect, groupException), d.newest(s, c.dialect, groupOrigin)
-		if d.table[c.dialect].hops {
-			if hops := d.ordered(s, c.dialect, groupOrigin); len(hops) > 0 {
-				o = hops[len(hops)-1]
-			}
-		}
+		x, o = d.newest(s, c.dialect, groupException), d.firstOrigin(s, c.dialect)
 	}
 	var message []byte
 	switch {

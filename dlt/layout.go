@@ -91,15 +91,19 @@ func (d *Decoder) newLayout(r *Record) *layout {
 	}
 	row := &d.table[l.found[0]]
 	l.origin = d.newest(s, l.found[0], groupOrigin)
-	l.single, l.exception, l.first = true, d.newest(s, l.found[0], groupException), l.origin
-	if row.hops {
-		// The newest hop is often a retry topic; the oldest one is where the record came from.
-		if hops := d.ordered(s, l.found[0], groupOrigin); len(hops) > 0 {
-			l.first = hops[len(hops)-1]
-		}
-	}
+	l.single, l.exception, l.first = true, d.newest(s, l.found[0], groupException), d.firstOrigin(s, l.found[0])
 	l.plain = !row.hops && row.newest != newestFirst && l.origin[rTopic] >= 0
 	return l
+}
+
+// firstOrigin is where the record came from before it died: with hops the oldest one, for the newest is often a retry topic.
+func (d *Decoder) firstOrigin(s *scan, dialect int) set {
+	if d.table[dialect].hops {
+		if hops := d.ordered(s, dialect, groupOrigin); len(hops) > 0 {
+			return hops[len(hops)-1]
+		}
+	}
+	return d.newest(s, dialect, groupOrigin)
 }
 
 // forReplay reads what a replay needs of a record, and no more: decoding all of it costs more than writing it. The
