@@ -44,7 +44,9 @@ var promises = []promise{
 	{family: "Dead letters", what: "the same on three real brokers", figure: figure{"Replay@real", "%ofbare"}, limit: 80, atLeast: true, floor: figure{"Replay@real", "bare/s"}, floorIs: "bare copy"},
 	{family: "Dead letters", what: "memory of a replay of 200,000 records", figure: figure{"ReplayMemory", "peak-MB"}, limit: 320},
 	{family: "Dead letters", what: "inspect of 1,000,000 records of 100 B with 6 headers, against a bare consume", figure: figure{"Inspect/100B-6headers", "%ofbare"}, limit: 70, atLeast: true, floor: figure{"Inspect/100B-6headers", "bare/s"}, floorIs: "bare consume"},
+	{family: "Dead letters", what: "memory of the whole process", figure: figure{"InspectMemory/100B-6headers", "peak-MB"}, limit: 150},
 	{family: "Dead letters", what: "inspect of 200,000 records with a 4 KiB trace, against a bare consume", figure: figure{"Inspect/4KiB-trace", "%ofbare"}, limit: 50, atLeast: true, floor: figure{"Inspect/4KiB-trace", "bare/s"}, floorIs: "bare consume"},
+	{family: "Dead letters", what: "memory of the whole process", figure: figure{"InspectMemory/4KiB-trace", "peak-MB"}, limit: 150},
 
 	{family: "Lag", what: "1,000 groups, 18,000 committed partitions, whole process", figure: figure{"Lag/no-age", "median-ms"}, limit: 350, floor: nothing, floorIs: emptyProgram},
 	{family: "Lag", what: "the same with ages", figure: figure{"Lag/age", "median-ms"}, limit: 350, floor: nothing, floorIs: emptyProgram},
