@@ -387,99 +387,113 @@ func (s *schema) typeNames() string {
 	return strings.Join(names, " or ")
 }
 
-// specs are the official schemas, each read when a document first needs it.
+// specs are the official schemas, each file read when a document first needs it, and of
+// it only the definitions that the document meets.
 type specs struct {
-	mu   sync.Mutex
-	byV  map[string]*spec
-	bind *spec
+	mu    sync.Mutex
+	files map[string]*spec
 }
 
+// spec is one vendored file: a definition a line, its name before it.
 type spec struct {
 	once sync.Once
-	env  *schemaEnv
-	root *Node
-	defs map[string]*Node
 	err  error
+	env  *schemaEnv
+	ids  []string // of the definitions, in order
+	base func() (*spec, error)
+
+	mu   sync.Mutex
+	text map[string][]byte
+	defs map[string]*Node
 }
 
-func (p *specs) version(v string) (*spec, error) {
-	p.mu.Lock()
-	s := p.byV[v]
-	if s == nil {
-		s = &spec{}
-		if p.byV == nil {
-			p.byV = map[string]*spec{}
-		}
-		p.byV[v] = s
-	}
-	p.mu.Unlock()
-	s.once.Do(func() {
-		if s.root, s.err = unpackSpec(v + ".json"); s.err != nil {
-			return
-		}
-		s.defs = map[string]*Node{}
-		for _, d := range s.root.Get("definitions").Children() {
-			s.defs[d.Key] = d
-		}
-		s.env = &schemaEnv{lookup: s.lookup}
-	})
-	return s, s.err
-}
+const specHost = "http://asyncapi.com/"
 
-// bindings are the schemas of all versions of all bindings, by path.
+// version holds the schema of the documents of one version, as the definition "".
+func (p *specs) version(v string) (*spec, error) { return p.open(v, nil) }
+
+// bindings holds the schemas of all versions of all bindings, by path. They refer to the
+// definitions of AsyncAPI 3.
 func (p *specs) bindings() (*spec, error) {
-	base, err := p.version("3.1.0")
-	if err != nil {
-		return nil, err
-	}
+	return p.open("bindings", func() (*spec, error) { return p.version("3.1.0") })
+}
+
+func (p *specs) open(name string, base func() (*spec, error)) (*spec, error) {
 	p.mu.Lock()
-	if p.bind == nil {
-		p.bind = &spec{}
-	}
-	s := p.bind
-	p.mu.Unlock()
-	s.once.Do(func() {
-		if s.root, s.err = unpackSpec("bindings.json"); s.err != nil {
-			return
-		}
-		s.defs = map[string]*Node{}
-		for k, d := range base.defs {
-			s.defs[k] = d
-			s.defs[strings.Replace(k, "/3.1.0/", "/3.0.0/", 1)] = d
-		}
-		for _, d := range s.root.kids {
-			s.defs["http://asyncapi.com/"+d.Key] = d
-		}
+	s := p.files[name]
+	if s == nil {
+		s = &spec{base: base, defs: map[string]*Node{}}
 		s.env = &schemaEnv{lookup: s.lookup}
-	})
+		if p.files == nil {
+			p.files = map[string]*spec{}
+		}
+		p.files[name] = s
+	}
+	p.mu.Unlock()
+	s.once.Do(func() { s.ids, s.text, s.err = unpackSpec(name) })
 	return s, s.err
 }
 
-func unpackSpec(name string) (*Node, error) {
+// unpackSpec returns the definitions of a vendored file in their order.
+func unpackSpec(name string) (ids []string, text map[string][]byte, err error) {
 	data, err := specFiles.ReadFile("specs/" + name + ".gz")
 	if err != nil {
-		return nil, fmt.Errorf("read embedded schema: %w", err)
+		return nil, nil, fmt.Errorf("read embedded schema: %w", err)
 	}
 	z, err := gzip.NewReader(bytes.NewReader(data))
 	if err != nil {
-		return nil, fmt.Errorf("read embedded schema %s: %w", name, err)
+		return nil, nil, fmt.Errorf("read embedded schema %s: %w", name, err)
 	}
-	text, err := io.ReadAll(io.LimitReader(z, 4<<20))
+	all, err := io.ReadAll(io.LimitReader(z, 4<<20))
 	if err != nil {
-		return nil, fmt.Errorf("read embedded schema %s: %w", name, err)
+		return nil, nil, fmt.Errorf("read embedded schema %s: %w", name, err)
 	}
-	f := &file{name: name}
-	if err := parse(f, text, Limits{}.withDefaults()); err != nil {
-		return nil, fmt.Errorf("read embedded schema %s: %w", name, err)
+	text = map[string][]byte{}
+	for line := range bytes.Lines(all) {
+		id, def, ok := bytes.Cut(line, []byte(" "))
+		if !ok {
+			return nil, nil, fmt.Errorf("read embedded schema %s: a line without a definition", name)
+		}
+		ids = append(ids, string(id))
+		text[string(id)] = def
 	}
-	return f.root, nil
+	return ids, text, nil
+}
+
+// definition reads a definition when it is first met; nil when there is none.
+func (s *spec) definition(id string) *Node {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n, ok := s.defs[id]; ok {
+		return n
+	}
+	text, ok := s.text[id]
+	if !ok {
+		return nil
+	}
+	f := &file{name: "definition.json"}
+	if parse(f, text, Limits{}.withDefaults()) != nil {
+		return nil // a test reads every one of them
+	}
+	f.root.Key = id
+	s.defs[id] = f.root
+	return f.root
 }
 
 func (s *spec) lookup(n *Node, ref string) *Node {
-	base, frag, _ := strings.Cut(ref, "#")
-	root := s.defs[base]
-	if base == "" {
-		root = definitionAround(n)
+	id, frag, _ := strings.Cut(ref, "#")
+	var root *Node
+	switch {
+	case id == "":
+		root = n.root()
+	case s.base == nil:
+		root = s.definition(id)
+	default:
+		if root = s.definition(strings.TrimPrefix(id, specHost)); root == nil {
+			if base, err := s.base(); err == nil {
+				root = base.definition(strings.Replace(id, "/3.0.0/", "/3.1.0/", 1))
+			}
+		}
 	}
 	for tok := range strings.SplitSeq(strings.TrimPrefix(frag, "/"), "/") {
 		if tok != "" && root != nil {
@@ -489,36 +503,24 @@ func (s *spec) lookup(n *Node, ref string) *Node {
 	return root
 }
 
-// definitionAround is the definition of a bundle, or the binding file, that n is in.
-func definitionAround(n *Node) *Node {
-	var chain []*Node // from the top down, without the top
-	for ; n.parent != nil; n = n.parent {
-		chain = append(chain, n)
-	}
-	slices.Reverse(chain)
-	switch {
-	case n.fileName() == "bindings.json" && len(chain) > 0:
-		return chain[0]
-	case len(chain) > 1 && chain[0].Key == "definitions":
-		return chain[1]
-	}
-	return n
-}
-
 // binding finds the schema of one binding object. latest tells that the version was
 // not written down. The path is empty when there is no schema for the protocol.
 func (s *spec) binding(protocol, object, version string) (n *Node, known []string) {
 	protocol = bindingFolder(protocol)
-	for _, d := range s.root.kids {
-		dir, name := path.Split(d.Key)
+	found := ""
+	for _, id := range s.ids {
+		dir, name := path.Split(id)
 		if name != object+".json" || !strings.HasPrefix(dir, "bindings/"+protocol+"/") {
 			continue
 		}
 		v := path.Base(dir)
 		known = append(known, v)
 		if v == version || version == "" {
-			n = d // versions are sorted, so the last one is the latest
+			found = id // versions are sorted, so the last one is the latest
 		}
+	}
+	if found != "" {
+		n = s.definition(found)
 	}
 	return n, known
 }

@@ -127,7 +127,7 @@ func (l *loader) validateDocument(d *document, claim func(walked) bool) error {
 	if d.file.major == 2 {
 		c.onBinding = v.bindings2
 	}
-	for _, is := range causes(c.check(sp.env.at(sp.root), d.root())) {
+	for _, is := range causes(c.check(sp.env.at(sp.definition("")), d.root())) {
 		if is.n.parent == d.root() && is.n.Key == "asyncapi" {
 			continue // normalised, and reported by the version gate
 		}

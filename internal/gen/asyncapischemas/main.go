@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -81,7 +82,11 @@ func Derive(pkg fs.FS) (files map[string][]byte, sums []byte, err error) {
 				return nil, nil, fmt.Errorf("%s: %w", v, err)
 			}
 		}
-		if files[v+".json.gz"], err = pack(doc); err != nil {
+		top, _ := doc.(map[string]any)
+		defs, _ := top["definitions"].(map[string]any)
+		delete(top, "definitions")
+		defs[""] = top
+		if files[v+".gz"], err = pack(defs); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -99,7 +104,7 @@ func Derive(pkg fs.FS) (files map[string][]byte, sums []byte, err error) {
 	if err := patchKey(all["bindings/kafka/0.5.0/message.json"]); err != nil {
 		return nil, nil, err
 	}
-	if files["bindings.json.gz"], err = pack(all); err != nil {
+	if files["bindings.gz"], err = pack(all); err != nil {
 		return nil, nil, err
 	}
 	slices.Sort(lines)
@@ -151,18 +156,22 @@ func strip(v any, names bool) any {
 	return v
 }
 
-func pack(v any) ([]byte, error) {
-	text, err := json.Marshal(v) // sorts keys, so the result is stable
-	if err != nil {
-		return nil, err
-	}
+// pack writes a definition a line, its name before it, so that a reader can leave alone
+// what it does not need.
+func pack(defs map[string]any) ([]byte, error) {
 	var b bytes.Buffer
 	z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := z.Write(text); err != nil {
-		return nil, err
+	for _, id := range slices.Sorted(maps.Keys(defs)) {
+		text, err := json.Marshal(defs[id]) // sorts keys, so the result is stable
+		if err != nil {
+			return nil, err
+		}
+		if _, err := fmt.Fprintf(z, "%s %s\n", id, text); err != nil {
+			return nil, err
+		}
 	}
 	if err := z.Close(); err != nil {
 		return nil, err
