@@ -51,6 +51,22 @@ func measureMain() {
 	os.Exit(0)
 }
 
+// measured runs the program once.
+func measured(b *testing.B, exit int, bin string, args ...string) usage {
+	b.Helper()
+	c := exec.Command(os.Args[0], append([]string{bin}, args...)...)
+	c.Env = append(os.Environ(), envMeasure+"=1")
+	out, err := c.Output()
+	var u usage
+	if err == nil {
+		err = json.Unmarshal(out, &u)
+	}
+	if err != nil || u.Exit != exit {
+		b.Fatalf("%s: exit %d, want %d; %v\n%s", strings.Join(args, " "), u.Exit, exit, err, u.Output)
+	}
+	return u
+}
+
 // benchProcess measures whole processes, from exec to exit: the median and the best
 // wall-clock time, the processor time of a run, and the largest resident set of any.
 func benchProcess(b *testing.B, exit int, bin string, args ...string) {
@@ -58,16 +74,7 @@ func benchProcess(b *testing.B, exit int, bin string, args ...string) {
 	var walls []time.Duration
 	cpu, peak := time.Duration(0), int64(0)
 	for b.Loop() {
-		c := exec.Command(os.Args[0], append([]string{bin}, args...)...)
-		c.Env = append(os.Environ(), envMeasure+"=1")
-		out, err := c.Output()
-		var u usage
-		if err == nil {
-			err = json.Unmarshal(out, &u)
-		}
-		if err != nil || u.Exit != exit {
-			b.Fatalf("%s: exit %d, want %d; %v\n%s", strings.Join(args, " "), u.Exit, exit, err, u.Output)
-		}
+		u := measured(b, exit, bin, args...)
 		walls = append(walls, u.Wall)
 		cpu += u.CPU
 		peak = max(peak, u.PeakKiB)

@@ -44,6 +44,9 @@ func newCatalogGraph(d *Deps) *cobra.Command {
 			if len(args) > 0 {
 				o.paths = args
 			}
+			if c.Flags().Changed("depth") && o.around == "" {
+				return usage("", "--depth counts the steps from --around NAME")
+			}
 			return runCatalogGraph(c.Context(), d, o)
 		},
 	}

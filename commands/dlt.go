@@ -6,7 +6,9 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"math"
 	"os"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -37,6 +39,17 @@ func (d *Deps) dltDecoder() (*dlt.Decoder, error) {
 		return nil, usage("dlt.dialects in weir.yaml", "%v", err)
 	}
 	return dec, nil
+}
+
+// holdMemory makes the collector work harder when the program holds so many bytes. Left alone it lets the heap double,
+// and the commands that read millions of records promise little memory. It is undone by what it returns; where
+// GOMEMLIMIT is set, that stays.
+func holdMemory(bytes int64) (undo func()) {
+	if debug.SetMemoryLimit(-1) != math.MaxInt64 {
+		return func() {}
+	}
+	debug.SetMemoryLimit(bytes)
+	return func() { debug.SetMemoryLimit(math.MaxInt64) }
 }
 
 // openArchive opens an NDJSON archive; "-" is standard input.

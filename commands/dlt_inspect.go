@@ -2,8 +2,6 @@ package commands
 
 import (
 	"context"
-	"math"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -53,15 +51,8 @@ func newDLTInspect(d *Deps) *cobra.Command {
 	return c
 }
 
-// inspectMemory is where the collector starts to work harder, in bytes. Left alone it lets the heap double, and a fetch
-// of compressed records is large before that.
-const inspectMemory = 100 << 20
-
 func runDLTInspect(ctx context.Context, d *Deps, o *dltInspectOptions) error {
-	if debug.SetMemoryLimit(-1) == math.MaxInt64 { // GOMEMLIMIT is not set
-		debug.SetMemoryLimit(inspectMemory)
-		defer debug.SetMemoryLimit(math.MaxInt64)
-	}
+	defer holdMemory(100 << 20)()
 	dec, err := d.dltDecoder()
 	if err != nil {
 		return err

@@ -89,6 +89,7 @@ func newDLTReplay(d *Deps) *cobra.Command {
 }
 
 func runDLTReplay(ctx context.Context, d *Deps, o *dltReplayOptions) error {
+	defer holdMemory(260 << 20)()
 	dec, err := d.dltDecoder()
 	if err != nil {
 		return err

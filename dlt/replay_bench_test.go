@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
@@ -165,36 +163,5 @@ func bareCopy(b *testing.B, c *testCluster, name, id string) {
 		if err := cl.EndTransaction(ctx, kgo.TryCommit); err != nil {
 			b.Fatal(err)
 		}
-	}
-}
-
-// BenchmarkReplayMemory is the peak memory of a whole process that replays 200,000 records of 1 KiB.
-func BenchmarkReplayMemory(b *testing.B) {
-	const parts, n = 12, 200_000
-	addrs := startBroker(b, false)
-	c := &testCluster{Conn: connTo(b, addrs), addrs: addrs}
-	c.topic(b, "orders", parts, nil)
-	c.topic(b, "orders-dlt", parts, nil)
-	c.benchLetters(b, "orders", parts, n)
-	for run := 0; b.Loop(); run++ {
-		p := c.plan(b, PlanOptions{Topic: "orders-dlt", Job: fmt.Sprintf("memory-%d", run), Superseded: "allow", Selection: Selection{Again: true}})
-		raw, err := p.Encode()
-		if err != nil {
-			b.Fatal(err)
-		}
-		file := filepath.Join(b.TempDir(), "plan.json")
-		if err := os.WriteFile(file, raw, 0o600); err != nil {
-			b.Fatal(err)
-		}
-		cmd := exec.Command(os.Args[0]) // #nosec G204 -- this binary
-		cmd.Env = append(os.Environ(), envRole+"=replay", envBrokers+"="+strings.Join(addrs, ","), envPlan+"="+file, envSession+"=s")
-		out, err := cmd.CombinedOutput()
-		if err != nil || !strings.Contains(string(out), fmt.Sprintf("produced_now=%d ", n)) {
-			b.Fatalf("%v: %s", err, out)
-		}
-		if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-			b.ReportMetric(float64(u.Maxrss)/1024, "peak-MB") // kilobytes on Linux
-		}
-		b.ReportMetric((cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds(), "cpu-s")
 	}
 }
