@@ -28,7 +28,7 @@ import (
 type Profile struct {
 	// Name is the profile's name; empty for a connection made of flags.
 	Name string `json:"name" yaml:"-"`
-	// Source says where the settings come from, for people: "-b flag", "WEIR_BROKERS",
+	// Source says where the settings come from, for people: "-b with -X", "WEIR_BROKERS",
 	// "profile prod in /home/a/.config/weir/config.yaml".
 	Source string `json:"source" yaml:"-"`
 
@@ -355,25 +355,24 @@ func ParseBrokers(lists ...string) []string {
 // ResolvePaths makes every relative file of the profile relative to dir, the folder
 // of the file it was read from, and replaces a leading ~/ by home.
 func (p *Profile) ResolvePaths(dir, home string) {
-	fix := func(path *string) {
-		switch {
-		case *path == "":
-		case strings.HasPrefix(*path, "~/") && home != "":
-			*path = filepath.Join(home, (*path)[2:])
-		case !filepath.IsAbs(*path):
-			*path = filepath.Join(dir, *path)
-		}
-	}
 	for _, f := range []*string{&p.TLS.CA, &p.TLS.Cert, &p.TLS.Key, &p.TLS.Truststore.File, &p.TLS.Keystore.File} {
-		fix(f)
+		*f = ResolvePath(*f, dir, home)
 	}
 	for _, s := range p.secrets() {
-		if s.kind() == secretFile {
-			path := s.ref()
-			fix(&path)
-			*s = SecretFromFile(path)
-		}
+		*s = s.ResolvePath(dir, home)
 	}
+}
+
+// ResolvePath does for one path what [Profile.ResolvePaths] does for all; an empty one
+// stays empty.
+func ResolvePath(path, dir, home string) string {
+	switch {
+	case path == "" || filepath.IsAbs(path):
+		return path
+	case strings.HasPrefix(path, "~/") && home != "":
+		return filepath.Join(home, path[2:])
+	}
+	return filepath.Join(dir, path)
 }
 
 // secrets lists every secret of the profile.
@@ -387,5 +386,5 @@ func (p *Profile) secrets() []*Secret {
 // RunsCommands says whether connecting would run a command named in the profile. A
 // profile out of a project's file is foreign text until the operator trusts it.
 func (p *Profile) RunsCommands() bool {
-	return slices.ContainsFunc(p.secrets(), func(s *Secret) bool { return s.kind() == secretCommand })
+	return slices.ContainsFunc(p.secrets(), func(s *Secret) bool { return s.RunsCommand() })
 }

@@ -111,6 +111,18 @@ func secretHint(setting string) string {
 // IsZero says that no secret was named.
 func (s Secret) IsZero() bool { return s.v == nil }
 
+// RunsCommand says whether reading the secret runs a command.
+func (s Secret) RunsCommand() bool { return s.kind() == secretCommand }
+
+// ResolvePath returns the secret with the path of its file, if it lies in one, resolved
+// as [ResolvePath] does.
+func (s Secret) ResolvePath(dir, home string) Secret {
+	if s.kind() != secretFile {
+		return s
+	}
+	return SecretFromFile(ResolvePath(s.ref(), dir, home))
+}
+
 // Origin says where the secret comes from, without what it is: "file /run/pw",
 // "env KAFKA_PASSWORD", "command" (its text is hidden: people put secrets in
 // arguments), "properties file", or nothing.

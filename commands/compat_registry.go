@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"os"
-	"path/filepath"
 
 	"github.com/weirhq/weir/compat"
 	"github.com/weirhq/weir/finding"
@@ -20,7 +19,10 @@ func openRegistry(ctx context.Context, d *Deps, address string) (*registry.Clien
 	if err != nil {
 		return nil, err
 	}
-	r := cfg.Project.Compat.Registry
+	r, err := cfg.Registry()
+	if err != nil {
+		return nil, err
+	}
 	getenv := func(name string) (string, bool) {
 		v := cfg.Env().Getenv(name)
 		return v, v != ""
@@ -36,25 +38,19 @@ func openRegistry(ctx context.Context, d *Deps, address string) (*registry.Clien
 			return nil, usage("compat.registry.token in weir.yaml", "read the registry's token: %v", err)
 		}
 	}
-	if o.TLS, err = registryTLS(cfg, r); err != nil {
+	if o.TLS, err = registryTLS(r); err != nil {
 		return nil, err
 	}
 	return registry.New(o)
 }
 
-func registryTLS(cfg *config.Config, r config.Registry) (*tls.Config, error) {
+func registryTLS(r config.Registry) (*tls.Config, error) {
 	if r.CA == "" && r.Cert == "" && r.Key == "" {
 		return nil, nil //nolint:nilnil // nil means the system's settings
 	}
-	abs := func(p string) string {
-		if filepath.IsAbs(p) {
-			return p
-		}
-		return filepath.Join(cfg.Root, p)
-	}
 	t := &tls.Config{MinVersion: tls.VersionTLS12}
 	if r.CA != "" {
-		pem, err := os.ReadFile(abs(r.CA))
+		pem, err := os.ReadFile(r.CA)
 		if err != nil {
 			return nil, usage("compat.registry.ca in weir.yaml", "read the registry's CA: %v", err)
 		}
@@ -64,7 +60,7 @@ func registryTLS(cfg *config.Config, r config.Registry) (*tls.Config, error) {
 		}
 	}
 	if r.Cert != "" || r.Key != "" {
-		pair, err := tls.LoadX509KeyPair(abs(r.Cert), abs(r.Key))
+		pair, err := tls.LoadX509KeyPair(r.Cert, r.Key)
 		if err != nil {
 			return nil, usage("compat.registry.cert and key in weir.yaml", "read the client certificate: %v", err)
 		}

@@ -124,7 +124,7 @@ func New(o Options) (*Client, error) {
 		return nil, bad(fmt.Errorf("%q is no http or https address", redact(o.URL)), "write registry:https://host:port")
 	}
 	if u.User != nil {
-		return nil, bad(errors.New("the address holds credentials"), "set compat.registry.username and password in weir.yaml, the password from a file, a variable or a command")
+		return nil, bad(errors.New("the address holds credentials"), "set compat.registry.username and password in weir.yaml, the password from a file or a variable")
 	}
 	secret := o.Password != "" || o.Token != ""
 	if secret && u.Scheme == "http" && !isLocal(u.Hostname()) {

@@ -187,6 +187,22 @@ func (c *Config) ProfileNamed(name string) (*Profile, error) {
 	return nil, bad(hint, "unknown profile %q%s", name, suggest.DidYouMean(name, known))
 }
 
+// Registry returns how weir.yaml says a schema registry is reached, with paths that
+// start at its folder.
+func (c *Config) Registry() (Registry, error) {
+	r := c.Project.Compat.Registry
+	if r.Password.RunsCommand() || r.Token.RunsCommand() {
+		// As in a profile: whoever clones a repository would run what it says.
+		return r, bad("name a file or a variable instead of a command",
+			"compat.registry in %s names a command for a secret: a project's file may not start programs", c.Project.Path)
+	}
+	for _, f := range []*string{&r.CA, &r.Cert, &r.Key} {
+		*f = cluster.ResolvePath(*f, c.Root, c.env.Home)
+	}
+	r.Password, r.Token = r.Password.ResolvePath(c.Root, c.env.Home), r.Token.ResolvePath(c.Root, c.env.Home)
+	return r, nil
+}
+
 // CurrentProfile returns the name of the profile in force without looking at
 // broker addresses, and where it was named.
 func (c *Config) CurrentProfile() (name, origin string) {

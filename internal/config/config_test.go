@@ -198,6 +198,25 @@ func TestProjectFileStartsNoPrograms(t *testing.T) {
 	if _, err := c.Connection(); err != nil {
 		t.Errorf("user file: %v", err)
 	}
+	for _, key := range []string{"password", "token"} {
+		w = newWorld(t)
+		w.project("compat: {registry: {" + key + ": {command: \"touch pwned\"}}}\n")
+		if c, err = w.load(Flags{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Registry(); err == nil || !strings.Contains(err.Error(), "may not start programs") {
+			t.Errorf("registry %s: %v", key, err)
+		}
+	}
+	w = newWorld(t)
+	w.project("compat: {registry: {password: {file: pw}, ca: ca.pem}}\n")
+	if c, err = w.load(Flags{}); err != nil {
+		t.Fatal(err)
+	}
+	r, err := c.Registry()
+	if want := filepath.Join(c.Root, "pw"); err != nil || r.Password.Origin() != "file "+want || r.CA != filepath.Join(c.Root, "ca.pem") {
+		t.Errorf("registry's files: %s and %s, %v", r.Password.Origin(), r.CA, err)
+	}
 }
 
 // Outside a git tree only the current directory counts.
