@@ -21,7 +21,6 @@ const (
 	OriginExtension Origin = "extension"  // a key of weir's own, x-owner and so on
 	OriginAlias     Origin = "alias"      // another tool's spelling of it
 	OriginTag       Origin = "tag"        // a tag such as owner:team-a
-	OriginTrait     Origin = "trait"      // came in by an operation or message trait
 	OriginOverride  Origin = "override"   // x-env-server-overrides of the selected environment
 	OriginOverlay   Origin = "overlay"    // an overlay file of the selected environment
 	OriginContact   Origin = "contact"    // info.contact.name

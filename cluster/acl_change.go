@@ -147,11 +147,6 @@ type ACLFilter struct {
 	Patterns []ACLPattern
 }
 
-// Empty reports whether the filter selects everything.
-func (f ACLFilter) Empty() bool {
-	return f.Permission <= kmsg.ACLPermissionTypeAny && len(f.Principals)+len(f.Hosts)+len(f.Operations)+len(f.Patterns) == 0
-}
-
 // Select keeps the rows that the filter selects, in their order.
 func (f ACLFilter) Select(rows []ACLRow) []ACLRow {
 	out := []ACLRow{}

@@ -87,7 +87,7 @@ func runDoctor(ctx context.Context, d *Deps, format term.Format) error {
 	return nil
 }
 
-// checkCatalog looks for the catalog that plan, lint and compat would read.
+// checkCatalog looks for the catalog that plan and compat would read.
 func (d *Deps) checkCatalog(ctx context.Context) cluster.Check {
 	c := cluster.Check{Name: "catalog"}
 	cat, err := d.Catalog(ctx, &catalogFlags{}, false)

@@ -101,13 +101,16 @@ func (df *differ) topic(t *DesiredTopic) {
 	}
 }
 
+// retiredKept is the reason of a retired topic that a plan leaves; drift knows it by that.
+const retiredKept = "retired: left as it is without --prune=topic"
+
 // retire is the normal road to deletion: a topic is deleted because the catalog says
 // that it is retired, never because it is absent, and only with --prune=topic.
 func (df *differ) retire(t *DesiredTopic, live *cluster.Topic, step Step) {
 	switch {
 	case live == nil:
 	case !df.o.prunes("topic"):
-		step.Op, step.Reason = Keep, "retired: left as it is without --prune=topic"
+		step.Op, step.Reason = Keep, retiredKept
 		df.add(step)
 	default:
 		step.Op, step.Needs = Delete, []string{"--confirm " + t.Name}

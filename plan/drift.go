@@ -77,7 +77,7 @@ func DriftOf(p *Plan, d *Desired, consumers map[string][]string, groupAllowed fu
 			r.Missing = append(r.Missing, Missing{Kind: s.Kind, Name: s.Name, Owner: s.Owner, ACL: s.ACL, Why: s.Why})
 		case s.Op == Blocked && len(s.Changes) == 0:
 			r.Unknown = append(r.Unknown, string(s.Kind)+" "+s.Name+": "+s.Reason)
-		case s.Op == Keep && s.Reason == "retired: left as it is without --prune=topic":
+		case s.Op == Keep && s.Reason == retiredKept:
 			r.Differs = append(r.Differs, Difference{Kind: s.Kind, Name: s.Name, Owner: s.Owner, Key: "lifecycle", Live: new("there"), Declared: new("retired")})
 		}
 		for _, c := range s.Changes {
@@ -104,8 +104,6 @@ func DriftOf(p *Plan, d *Desired, consumers map[string][]string, groupAllowed fu
 	}
 	return r
 }
-
-//go:fix inline
 
 // Consumers returns the groups with commits on the declared topics, by topic.
 func Consumers(ctx context.Context, conn *cluster.Conn, d *Desired) (map[string][]string, error) {

@@ -97,7 +97,7 @@ func (r *Repo) MergeBase(ctx context.Context, ref string) (string, error) {
 // paths (relative to the top), newest first, at most limit. truncated says that there
 // are more, or that a shallow clone ends before the history does.
 func (r *Repo) History(ctx context.Context, commit string, limit int, paths ...string) (commits []string, truncated bool, err error) {
-	args := []string{"log", "--first-parent", "--format=%H", "-n", strconv.Itoa(limit + 1), "--end-of-options", commit, "--"}
+	args := []string{"log", "--no-show-signature", "--first-parent", "--format=%H", "-n", strconv.Itoa(limit + 1), "--end-of-options", commit, "--"}
 	for _, p := range paths {
 		args = append(args, ":(top,literal)"+p)
 	}
@@ -283,13 +283,6 @@ func (g *gitFS) add(name string, o object) {
 		}
 		name = dir
 	}
-}
-
-// BlobID returns git's id of a file's content, so that equal content on two sides
-// can be read once.
-func (g *gitFS) BlobID(name string) (string, bool) {
-	o, ok := g.files[name]
-	return o.id, ok
 }
 
 // Open implements fs.FS.

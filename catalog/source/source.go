@@ -217,9 +217,6 @@ func gitTop(p string) string {
 	}
 }
 
-// IsNotExist reports whether err says that a file is not in the tree.
-func IsNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }
-
 // Digest is a fingerprint of the names and contents of files of the tree, in hex.
 func (t *Tree) Digest(names []string) (string, error) {
 	h := sha256.New()

@@ -136,7 +136,7 @@ func TestGit(t *testing.T) {
 	if b, err := fs.ReadFile(tree.FS, "cat/a.yaml"); err != nil || string(b) != "two\n\x00binary" {
 		t.Errorf("%q, %v", b, err)
 	}
-	if _, err := fs.ReadFile(tree.FS, "cat/link.yaml"); !IsNotExist(err) {
+	if _, err := fs.ReadFile(tree.FS, "cat/link.yaml"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a link is in the tree: %v", err)
 	}
 	sub, err := repo.Tree(ctx, "HEAD~2", "cat")

@@ -1,7 +1,7 @@
 // Package audit keeps the record of what weir wrote: one JSON line a change, in a
 // local file and, where configured, in a topic as a CloudEvent.
 //
-// It decides the form of a line and that it is on disk before weir reports success.
+// It decides the form of a line and that it is written before weir reports success.
 // It refuses to hold record payloads or secrets, and to stop an act half way: a
 // change that was made and could not be recorded is an error of its own.
 // The two types to know are [Entry] and [Log].
@@ -27,7 +27,7 @@ type Entry struct {
 	Time      time.Time `json:"time"` // UTC
 	Who       string    `json:"who"`  // the operating system's user
 	Host      string    `json:"host"`
-	Command   string    `json:"command"` // without the values of flags that name secrets
+	Command   string    `json:"command"` // as typed; weir takes no secret on its command line
 	Profile   string    `json:"profile"`
 	ClusterID string    `json:"cluster_id"`
 	// Act is verb and noun, such as "create topic"; Subject names the thing.

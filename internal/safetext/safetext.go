@@ -63,9 +63,10 @@ func clean(s string) bool {
 	return true
 }
 
-// Harmful reports whether a character may not reach a terminal: it covers the control characters (category Cc) and the format characters
-// (Cf) that hide or reorder text, the trick of CVE-2021-42574. Zero-width joiners
-// stay: emoji and several scripts need them.
+// Harmful reports whether a character may not reach a terminal: the control characters
+// (category Cc), the line and paragraph separators, and the format characters (Cf) that
+// hide or reorder text, the trick of CVE-2021-42574. Zero-width joiners stay: emoji and
+// several scripts need them.
 func Harmful(r rune) bool {
 	return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' ||
 		(unicode.Is(unicode.Cf, r) && r != '\u200d' && r != '\u200c')

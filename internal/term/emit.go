@@ -33,10 +33,6 @@ const (
 	Markdown   Format = "markdown"
 )
 
-// Machine reports whether the format is read by programs, so that errors are
-// written as JSON too.
-func (f Format) Machine() bool { return f == JSON }
-
 // View says how a report looks. Only what the command's formats need is set.
 type View struct {
 	// Text draws the report. nil draws Table.
@@ -142,8 +138,8 @@ func envelope(kind string, report any) ([]byte, error) {
 	return append([]byte(head+","), body...), nil
 }
 
-// marshal writes JSON without HTML escapes; U+2028 and U+2029 and DEL are escaped
-// so that a terminal cannot be moved by a report either.
+// marshal writes JSON without HTML escapes, and with escapes for what JSON allows but a
+// terminal obeys.
 func marshal(v any, indent string) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

@@ -102,8 +102,8 @@ func utf8Locale(env Env) bool {
 	return true
 }
 
-// Width is the number of columns results may use; 0 means no limit, which is the
-// case in a pipe unless COLUMNS is set.
+// Width is the number of columns results may use; 0 means no limit, which is the case
+// in a pipe. A terminal that does not tell has COLUMNS, else 80.
 func (s *Screen) Width() int {
 	if f, ok := s.out.(fder); ok && s.OutTTY {
 		if w, _, err := xterm.GetSize(int(f.Fd())); err == nil && w > 0 {
