@@ -85,11 +85,11 @@ func aclLower(o kmsg.ACLOperation) string {
 	return strings.ReplaceAll(strings.ToLower(o.String()), "_", "-")
 }
 
-func aclPatternWord(r cluster.ACLRow) string {
-	if r.PatternType == kmsg.ACLResourcePatternTypeLiteral && r.ResourceName == cluster.AnyName {
+func aclPatternWord(name string, pattern kmsg.ACLResourcePatternType) string {
+	if pattern == kmsg.ACLResourcePatternTypeLiteral && name == cluster.AnyName {
 		return "wildcard"
 	}
-	return strings.ToLower(r.PatternType.String())
+	return strings.ToLower(pattern.String())
 }
 
 // completePrincipals offers the principals that have rows.

@@ -43,18 +43,13 @@ func (o *aclRowFlags) bind(c *cobra.Command, d *Deps, patterns ...string) {
 		}
 		return pflag.NormalizedName(name)
 	})
-	words := func(ws []string) completer {
-		return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return ws, cobra.ShellCompDirectiveNoFileComp
-		}
-	}
 	ops := []string{"all"}
 	for _, op := range cluster.ACLOperationsOf(kmsg.ACLResourceTypeTopic) {
 		ops = append(ops, aclLower(op))
 	}
 	for name, f := range map[string]completer{
 		"principal": d.completePrincipals(true), "topic": d.completeTopics(true), "group": d.completeGroups(true),
-		"pattern": words(patterns), "operation": words(append(ops, "cluster-action", "idempotent-write")), "host": words([]string{"*"}),
+		"pattern": completeWords(patterns...), "operation": completeWords(append(ops, "cluster-action", "idempotent-write")...), "host": completeWords("*"),
 	} {
 		_ = c.RegisterFlagCompletionFunc(name, f)
 	}

@@ -40,18 +40,13 @@ func newACLList(d *Deps) *cobra.Command {
 		Annotations: map[string]string{Next: "weir acl who-can OPERATION RESOURCE"},
 		RunE:        func(c *cobra.Command, _ []string) error { return runACLList(c.Context(), d, o) },
 	}
-	o.bind(c, d, "match", "literal", "prefixed", "any")
+	o.aclRowFlags.bind(c, d, "match", "literal", "prefixed", "any")
 	o.bindFile(c)
 	c.Flags().BoolVar(&o.allow, "allow", false, "only ALLOW rows")
 	c.Flags().BoolVar(&o.deny, "deny", false, "only DENY rows")
 	c.MarkFlagsMutuallyExclusive("allow", "deny")
 	flagFormat(c, &o.format, term.TextFormat, term.JSON, term.YAML, term.TSV)
 	return c
-}
-
-// bind joins the flags of both embedded option sets.
-func (o *aclListOptions) bind(c *cobra.Command, d *Deps, patterns ...string) {
-	o.aclRowFlags.bind(c, d, patterns...)
 }
 
 func runACLList(ctx context.Context, d *Deps, o *aclListOptions) error {

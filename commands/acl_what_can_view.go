@@ -3,9 +3,6 @@ package commands
 import (
 	"fmt"
 	"slices"
-	"strings"
-
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/weirhq/weir/cluster"
 	"github.com/weirhq/weir/internal/term"
@@ -43,11 +40,7 @@ func viewACLWhat(w *aclWhat, set *cluster.ACLSet, every bool) term.View {
 					via += " for " + r.Principal
 				}
 			}
-			pattern := strings.ToLower(g.PatternType.String())
-			if g.ResourceName == cluster.AnyName && g.PatternType == kmsg.ACLResourcePatternTypeLiteral {
-				pattern = "wildcard"
-			}
-			cells := []any{cluster.ResourceWord(g.ResourceType), g.ResourceName, pattern, g.Operation.String(), may, via}
+			cells := []any{cluster.ResourceWord(g.ResourceType), g.ResourceName, aclPatternWord(g.ResourceName, g.PatternType), g.Operation.String(), may, via}
 			if last := len(t.Rows) - 1; group && last >= 0 && sameBut(t.Rows[last], cells, 3) {
 				t.Rows[last][3] = fmt.Sprintf("%s, %s", t.Rows[last][3], cells[3])
 				continue

@@ -58,7 +58,7 @@ func viewACLWho(w *aclWho, set *cluster.ACLSet) term.View {
 				if !l.Allowed {
 					via = "DENY " + via
 				}
-				row(l, l.Principal, l.Host, may, strings.Replace(via, " (prefixed)", "", 1), aclPatternWord(r))
+				row(l, l.Principal, l.Host, may, strings.Replace(via, " (prefixed)", "", 1), aclPatternWord(r.ResourceName, r.PatternType))
 			}
 		}
 		return t

@@ -70,14 +70,8 @@ func notInCatalog(cat *catalog.Catalog, name string, loadErr error) error {
 	}
 	return &Error{
 		code: NotFound, subject: name, hint: hint,
-		err: errNotInCatalog(name),
+		err: fmt.Errorf("find %s: no channel, message, application or owner of the catalog has this name", name),
 	}
-}
-
-type errNotInCatalog string
-
-func (e errNotInCatalog) Error() string {
-	return "find " + string(e) + ": no channel, message, application or owner of the catalog has this name"
 }
 
 // nothing is what an empty list says: only a catalog that was loaded whole has none.

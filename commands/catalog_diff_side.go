@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"cmp"
 	"context"
 	"io/fs"
 	"os"
@@ -33,10 +32,7 @@ func (d *Deps) diffSide(ctx context.Context, cfg *config.Config, o *catalogDiffO
 		c, err := catalog.Load(ctx, catalogOptions(cfg, &o.catalogFlags, t))
 		return diffSide{c, catalogFailure(err)}
 	}
-	w := source.Where{
-		Cwd: cfg.Env().Dir, RefRoot: cmp.Or(o.refRoot, cfg.Project.Catalog.RefRoot), ConfigDir: cfg.Root,
-		Paths: o.paths, Defaults: cfg.Project.Catalog.Paths,
-	}
+	w := o.where(cfg)
 	git := strings.HasPrefix(spec, "git:")
 	path := spec
 	if git {

@@ -9,42 +9,17 @@ import (
 	"github.com/weirhq/weir/internal/term"
 )
 
-// rowsView draws a table and lists the names of rows.
-func rowsView[R any](rows []R, empty string, cols []string, cells func(R) []any, name func(R) string) term.View {
-	table := func() *term.Table {
-		t := term.NewTable(cols...)
-		for _, r := range rows {
-			t.Row(cells(r)...)
-		}
-		return t
-	}
-	return term.View{
-		Table: table,
-		Text: func(p *term.Page) {
-			if len(rows) == 0 {
-				p.Line("%s", empty)
-				return
-			}
-			p.Table(table())
-		},
-		Names: func() []string {
-			names := make([]string, len(rows))
-			for i, r := range rows {
-				names[i] = name(r)
-			}
-			return names
-		},
+func channelRow(cat *catalog.Catalog, s *catalog.Stream) catalogChannelRow {
+	return catalogChannelRow{
+		Name: s.Name, Protocol: protocolOf(s), Family: s.Family, Owner: teamOf(cat, s), Producers: appsOf(s.Producers),
+		Consumers: appsOf(s.Consumers), Messages: len(s.Channels[0].Messages), At: s.Channels[0].At,
 	}
 }
 
 func listChannels(cat *catalog.Catalog, mine func(string) bool, none func(string) string) (any, term.View) {
 	rows := []catalogChannelRow{}
 	for _, s := range cat.Streams() {
-		r := catalogChannelRow{
-			Name: s.Name, Protocol: protocolOf(s), Family: s.Family, Owner: teamOf(cat, s), Producers: appsOf(s.Producers),
-			Consumers: appsOf(s.Consumers), Messages: len(s.Channels[0].Messages), At: s.Channels[0].At,
-		}
-		if mine(r.Owner) {
+		if r := channelRow(cat, s); mine(r.Owner) {
 			rows = append(rows, r)
 		}
 	}

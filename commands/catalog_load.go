@@ -33,6 +33,15 @@ func (f *catalogFlags) bind(fs *pflag.FlagSet) {
 	words(fs, &f.allowRemote, "allow-remote", "hosts that http references may be fetched from")
 }
 
+// where says which documents the flags and weir.yaml name.
+func (f *catalogFlags) where(cfg *config.Config) source.Where {
+	section := cfg.Project.Catalog
+	return source.Where{
+		Cwd: cfg.Env().Dir, RefRoot: cmp.Or(f.refRoot, section.RefRoot), ConfigDir: cfg.Root,
+		Paths: f.paths, Defaults: section.Paths,
+	}
+}
+
 // Catalog loads the catalog that the flags and weir.yaml name. With *catalog.LoadErrors
 // it returns what could be read beside the error; the caller decides.
 func (d *Deps) Catalog(ctx context.Context, f *catalogFlags, validate bool) (*catalog.Catalog, error) {
@@ -48,10 +57,7 @@ func (d *Deps) Catalog(ctx context.Context, f *catalogFlags, validate bool) (*ca
 			return nil, usage("weir catalog diff and weir compat check read git references", "read catalog %s: name a file or a folder here", p)
 		}
 	}
-	tree, err := source.Open(source.Where{
-		Cwd: cfg.Env().Dir, RefRoot: cmp.Or(f.refRoot, cfg.Project.Catalog.RefRoot), ConfigDir: cfg.Root,
-		Paths: f.paths, Defaults: cfg.Project.Catalog.Paths,
-	})
+	tree, err := source.Open(f.where(cfg))
 	if err != nil {
 		return nil, catalogFailure(err)
 	}

@@ -100,10 +100,7 @@ func findEntry(cat *catalog.Catalog, name string) *catalogEntry {
 	}
 	for _, s := range cat.Streams() {
 		if teamOf(cat, s) == name {
-			r.Owner = append(r.Owner, catalogChannelRow{
-				Name: s.Name, Protocol: protocolOf(s), Family: s.Family, Owner: name, Producers: appsOf(s.Producers),
-				Consumers: appsOf(s.Consumers), Messages: len(s.Channels[0].Messages), At: s.Channels[0].At,
-			})
+			r.Owner = append(r.Owner, channelRow(cat, s))
 		}
 	}
 	if len(r.Owner) > 0 {

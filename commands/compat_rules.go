@@ -32,22 +32,7 @@ func newCompatRules(d *Deps) *cobra.Command {
 }
 
 func viewRules(rules []finding.Rule) term.View {
-	table := func() *term.Table {
-		t := term.NewTable("RULE", "SEVERITY", "PURPOSE*")
-		for _, r := range rules {
-			t.Row(r.ID, r.Severity.String(), r.Purpose)
-		}
-		return t
-	}
-	return term.View{
-		Text:  func(p *term.Page) { p.Table(table()) },
-		Table: table,
-		Names: func() []string {
-			var names []string
-			for _, r := range rules {
-				names = append(names, r.ID)
-			}
-			return names
-		},
-	}
+	return rowsView(rules, "No rules.", []string{"RULE", "SEVERITY", "PURPOSE*"},
+		func(r finding.Rule) []any { return []any{r.ID, r.Severity.String(), r.Purpose} },
+		func(r finding.Rule) string { return r.ID })
 }

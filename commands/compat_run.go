@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -81,11 +80,7 @@ func (c *comparison) tree(ctx context.Context, against string) (*compatRun, erro
 	if err != nil {
 		return nil, err
 	}
-	section := c.cfg.Project.Catalog
-	cur, err := source.Open(source.Where{
-		Cwd: c.cfg.Env().Dir, RefRoot: cmp.Or(c.flags.refRoot, section.RefRoot), ConfigDir: c.cfg.Root,
-		Paths: c.flags.paths, Defaults: section.Paths,
-	})
+	cur, err := source.Open(c.flags.where(c.cfg))
 	if err != nil {
 		return nil, catalogFailure(err)
 	}

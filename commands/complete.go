@@ -31,27 +31,29 @@ func (d *Deps) completeFrom(many bool, list func(ctx context.Context, conn *clus
 		}
 		ctx, cancel := context.WithTimeout(c.Context(), completionTime)
 		defer cancel()
-		type answer struct{ names []string }
-		ch := make(chan answer, 1)
+		found := make(chan []string, 1)
 		go func() {
+			defer close(found)
 			conn, err := d.Cluster(ctx)
 			if err != nil {
-				ch <- answer{}
 				return
 			}
-			names, err := list(ctx, conn)
-			if err != nil {
-				names = nil
+			if names, err := list(ctx, conn); err == nil {
+				found <- names
 			}
-			ch <- answer{names}
 		}()
 		select {
 		case <-ctx.Done():
 			return nil, cobra.ShellCompDirectiveNoFileComp
-		case a := <-ch:
-			return filterNames(a.names, prefix, args), cobra.ShellCompDirectiveNoFileComp
+		case names := <-found:
+			return filterNames(names, prefix, args), cobra.ShellCompDirectiveNoFileComp
 		}
 	}
+}
+
+// completeWords offers a fixed set of words.
+func completeWords(ws ...string) completer {
+	return cobra.FixedCompletions(ws, cobra.ShellCompDirectiveNoFileComp)
 }
 
 // filterNames keeps what starts with prefix and is not on the line yet. Names that
@@ -118,19 +120,14 @@ func CompleteTopicFlags(d *Deps, c *cobra.Command) {
 
 // CompleteGlobals registers the completions of the root's persistent flags.
 func CompleteGlobals(d *Deps, root *cobra.Command) {
-	words := func(ws ...string) completer {
-		return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return ws, cobra.ShellCompDirectiveNoFileComp
-		}
-	}
 	for name, f := range map[string]completer{
 		"profile": func(c *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
 			return d.completeProfiles(c, nil, prefix)
 		},
-		"brokers":    words(),
-		"timeout":    words("5s", "30s", "2m"),
-		"color":      words("auto", "always", "never"),
-		"log-format": words("text", "json"),
+		"brokers":    completeWords(),
+		"timeout":    completeWords("5s", "30s", "2m"),
+		"color":      completeWords("auto", "always", "never"),
+		"log-format": completeWords("text", "json"),
 		"config-property": func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			names := []string{"list"}
 			for _, k := range cluster.XKeys() {

@@ -47,6 +47,12 @@ func (e *Error) Hint() string { return e.hint }
 // Subject names what failed; it may be empty.
 func (e *Error) Subject() string { return e.subject }
 
+// coded is any error that knows its class.
+type coded interface {
+	error
+	Code() string
+}
+
 // usage says that the command line or the configuration is wrong.
 func usage(hint, format string, args ...any) error {
 	return &Error{code: UsageCode, err: fmt.Errorf(format, args...), hint: hint}

@@ -20,13 +20,11 @@ func flagFormat(c *cobra.Command, f *term.Format, allowed ...term.Format) {
 	*f = allowed[0]
 	v := term.FormatFlag{Value: f, Allowed: allowed}
 	c.Flags().VarP(v, "output", "o", "output format: "+v.List())
-	_ = c.RegisterFlagCompletionFunc("output", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		names := make([]string, len(allowed))
-		for i, a := range allowed {
-			names[i] = string(a)
-		}
-		return names, cobra.ShellCompDirectiveNoFileComp
-	})
+	names := make([]string, len(allowed))
+	for i, a := range allowed {
+		names[i] = string(a)
+	}
+	_ = c.RegisterFlagCompletionFunc("output", completeWords(names...))
 }
 
 // OneOf adds a flag that takes one of a few words; the first is the default.

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -141,9 +142,5 @@ func groupMissing(name string, list *cluster.GroupList) error {
 	if c := list.Scope.Complete; c == nil || !*c {
 		return cluster.Denied("list group", name, "DESCRIBE", "Group", nil)
 	}
-	return &Error{code: NotFound, subject: name, err: errNoGroup(name), hint: "weir group list shows what exists"}
+	return &Error{code: NotFound, subject: name, err: fmt.Errorf("list group %s: no such group", name), hint: "weir group list shows what exists"}
 }
-
-type errNoGroup string
-
-func (e errNoGroup) Error() string { return "list group " + string(e) + ": no such group" }

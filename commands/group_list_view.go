@@ -5,40 +5,15 @@ import (
 )
 
 func viewGroupList(list *groupListing, wide bool) term.View {
-	table := func() *term.Table {
-		cols := []string{"GROUP*", "TYPE", "STATE", "PROTOCOL"}
-		if wide {
-			cols = append(cols, ">COORDINATOR", ">MEMBERS", "STATIC-MEMBERS")
-		}
-		t := term.NewTable(cols...)
-		for _, g := range list.Groups {
-			row := []any{g.Name, g.Type, g.State, g.Protocol}
-			if wide {
-				row = append(row, g.Coordinator, g.Members, joinComma(g.Static))
-			}
-			t.Row(row...)
-		}
-		return t
+	cols := []string{"GROUP*", "TYPE", "STATE", "PROTOCOL"}
+	if wide {
+		cols = append(cols, ">COORDINATOR", ">MEMBERS", "STATIC-MEMBERS")
 	}
-	return term.View{
-		Text: func(p *term.Page) {
-			if len(list.Groups) == 0 {
-				if list.Scope.Complete != nil && !*list.Scope.Complete {
-					p.Line("No group is visible.")
-				} else {
-					p.Line("No groups.")
-				}
-				return
-			}
-			p.Table(table())
-		},
-		Table: table,
-		Names: func() []string {
-			names := make([]string, len(list.Groups))
-			for i := range list.Groups {
-				names[i] = list.Groups[i].Name
-			}
-			return names
-		},
+	empty := "No groups."
+	if list.Scope.Complete != nil && !*list.Scope.Complete {
+		empty = "No group is visible."
 	}
+	return rowsView(list.Groups, empty, cols, func(g groupRow) []any {
+		return []any{g.Name, g.Type, g.State, g.Protocol, g.Coordinator, g.Members, joinComma(g.Static)}
+	}, func(g groupRow) string { return g.Name })
 }

@@ -1,10 +1,8 @@
 package commands
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -108,7 +106,7 @@ func replaceFile(path string, b []byte) error {
 		return err
 	}
 	defer func() { _ = os.Remove(f.Name()) }()
-	_, err = io.Copy(f, bytes.NewReader(b))
+	_, err = f.Write(b)
 	if e := f.Chmod(0o644); err == nil { // the collector runs as another user
 		err = e
 	}

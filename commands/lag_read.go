@@ -104,10 +104,7 @@ func lagFailure(op, subject string, err error) error {
 	if err == nil {
 		return nil
 	}
-	if _, ok := errors.AsType[interface {
-		error
-		Code() string
-	}](err); ok {
+	if _, ok := errors.AsType[coded](err); ok {
 		return err
 	}
 	if te, ok := errors.AsType[*lag.TopicError](err); ok {

@@ -64,9 +64,6 @@ func (r *lagRun) watch(ctx context.Context, o *lagOptions) error {
 
 // passing tells a failure that a later reading may not meet.
 func passing(err error) bool {
-	e, ok := errors.AsType[interface {
-		error
-		Code() string
-	}](err)
+	e, ok := errors.AsType[coded](err)
 	return ok && (e.Code() == Unreachable || e.Code() == Timeout)
 }

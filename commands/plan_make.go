@@ -23,6 +23,9 @@ type planFlags struct {
 	maxDeletes       int
 }
 
+// prunable are the words that --prune takes.
+var prunable = []string{"topic", "acl", "config"}
+
 func (f *planFlags) bind(c *cobra.Command) {
 	f.catalogFlags.bind(c.Flags())
 	fs := c.Flags()
@@ -31,12 +34,12 @@ func (f *planFlags) bind(c *cobra.Command) {
 	fs.BoolVar(&f.allowDataLoss, "allow-data-loss", false, "allow changes that delete records")
 	fs.BoolVar(&f.allowRepartition, "allow-repartition", false, "allow more partitions for keyed or compacted topics")
 	fs.IntVar(&f.maxDeletes, "max-deletes", -1, "block plans that delete more things than this (default no limit)")
-	_ = c.RegisterFlagCompletionFunc("prune", cobra.FixedCompletions([]string{"topic", "acl", "config"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("prune", completeWords(prunable...))
 }
 
 func (f *planFlags) validate() error {
 	for _, k := range f.prune {
-		if !slices.Contains([]string{"topic", "acl", "config"}, k) {
+		if !slices.Contains(prunable, k) {
 			return usage("", "--prune %s: use topic, acl or config", k)
 		}
 	}
@@ -100,9 +103,7 @@ func (d *Deps) catalogWithSource(ctx context.Context, f *catalogFlags) (*catalog
 	if err != nil {
 		return nil, plan.Source{}, err
 	}
-	tree, err := source.Open(source.Where{
-		Cwd: cfg.Env().Dir, RefRoot: cmp.Or(f.refRoot, cfg.Project.Catalog.RefRoot), ConfigDir: cfg.Root, Paths: f.paths, Defaults: cfg.Project.Catalog.Paths,
-	})
+	tree, err := source.Open(f.where(cfg))
 	if err != nil {
 		return nil, plan.Source{}, err
 	}

@@ -67,9 +67,8 @@ func profileRowOf(p *config.Profile, current bool) profileRow {
 }
 
 func viewProfiles(rows []profileRow) term.View {
-	table := func() *term.Table {
-		t := term.NewTable("CURRENT", "NAME*", "BROKERS*", "SECURITY", "GUARDS")
-		for _, r := range rows {
+	return rowsView(rows, "No profiles. See weir help config.", []string{"CURRENT", "NAME*", "BROKERS*", "SECURITY", "GUARDS"},
+		func(r profileRow) []any {
 			mark, guards := "", ""
 			if r.Current {
 				mark = "*"
@@ -80,25 +79,6 @@ func viewProfiles(rows []profileRow) term.View {
 			if r.ReadOnly {
 				guards = joinWords(guards, "read-only")
 			}
-			t.Row(term.In(term.Plain, mark), r.Name, joinComma(r.Brokers), joinWords(r.Protocol, r.Mechanism), guards)
-		}
-		return t
-	}
-	return term.View{
-		Text: func(p *term.Page) {
-			if len(rows) == 0 {
-				p.Line("No profiles. See weir help config.")
-				return
-			}
-			p.Table(table())
-		},
-		Table: table,
-		Names: func() []string {
-			names := make([]string, len(rows))
-			for i, r := range rows {
-				names[i] = r.Name
-			}
-			return names
-		},
-	}
+			return []any{term.In(term.Plain, mark), r.Name, joinComma(r.Brokers), joinWords(r.Protocol, r.Mechanism), guards}
+		}, func(r profileRow) string { return r.Name })
 }

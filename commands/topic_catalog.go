@@ -62,16 +62,16 @@ func factsOf(cat *catalog.Catalog, topic string) *topicFacts {
 		}
 	}
 	for _, op := range cat.Producers(topic) {
-		add(&f.Producers, op.App.Title)
+		add(&f.Producers, op.App.Name())
 	}
 	for _, op := range cat.Consumers(topic) {
-		add(&f.Consumers, op.App.Title)
+		add(&f.Consumers, op.App.Name())
 		if dlt := op.DLT(); dlt != nil {
 			add(&f.DeadLetters, dlt.Topic)
 		}
 	}
 	for _, op := range dead {
-		add(&f.DeadLetterOf, op.App.Title+" "+op.ID)
+		add(&f.DeadLetterOf, op.App.Name()+" "+op.ID)
 	}
 	return f
 }

@@ -118,7 +118,7 @@ func viewTopicACLs(p *term.Page, rows []cluster.ACLRow, problem *string) {
 	default:
 		table := term.NewTable("ACL-NAME*", "PATTERN", "PERMISSION", "OPERATION", "PRINCIPAL*", "HOST")
 		for _, r := range rows {
-			table.Row(r.ResourceName, aclPatternWord(r), aclPermission(r), r.Operation.String(), r.Principal, r.Host)
+			table.Row(r.ResourceName, aclPatternWord(r.ResourceName, r.PatternType), aclPermission(r), r.Operation.String(), r.Principal, r.Host)
 		}
 		p.Table(table)
 	}

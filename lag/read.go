@@ -41,7 +41,7 @@ type Event struct {
 	Done, Total int
 }
 
-// Reader looks at a cluster. It only reads.
+// Reader looks at a cluster. Only Reset, Delete and Remove change it.
 type Reader struct {
 	Client *kgo.Client
 	Now    func() time.Time
@@ -86,7 +86,7 @@ func (e *NotFoundError) Error() string {
 }
 
 // Code names the class of the failure.
-func (e *NotFoundError) Code() string { return "failed" }
+func (e *NotFoundError) Code() string { return "not_found" }
 
 // Hint says what to do next.
 func (e *NotFoundError) Hint() string {

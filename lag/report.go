@@ -151,7 +151,7 @@ type GroupLag struct {
 	Owner       *string `json:"owner"`
 	Coordinator int32   `json:"coordinator_id"`
 	Figures
-	// Topics, Partitions and ByMember are filled as the granularity asks.
+	// Topics, Rows and ByMember are filled as the granularity asks.
 	Topics    []TopicLag     `json:"topics,omitempty"`
 	Rows      []PartitionLag `json:"rows,omitempty"`
 	ByMember  []MemberLag    `json:"by_member,omitempty"`
