@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/weirhq/weir/catalog"
+	"github.com/weirhq/weir/finding"
 	"github.com/weirhq/weir/internal/term"
 )
 
@@ -81,7 +82,6 @@ func affectedNames(c *catalog.Change) []string {
 }
 
 func markdownDiff(p *term.Page, r *catalogDiff) {
-	clean := strings.NewReplacer("|", `\|`, "<", "&lt;", "\n", " ")
 	p.Line("### Catalog: %s, %d somebody has to act on", plural(len(r.Changes), "change"), r.Breaking)
 	if len(r.Changes) == 0 {
 		return
@@ -91,7 +91,7 @@ func markdownDiff(p *term.Page, r *catalogDiff) {
 	p.Line("|---|---|---|---|")
 	for i := range r.Changes {
 		c := &r.Changes[i]
-		p.Line("| %s | %s | %s | %s |", string(c.Class), clean.Replace(joinWords(c.Subject.Kind, c.Subject.Name)),
-			clean.Replace(c.Message), clean.Replace(strings.Join(affectedNames(c), ", ")))
+		p.Line("| %s | %s | %s | %s |", string(c.Class), finding.EscapeMarkdown(joinWords(c.Subject.Kind, c.Subject.Name)),
+			finding.EscapeMarkdown(c.Message), finding.EscapeMarkdown(strings.Join(affectedNames(c), ", ")))
 	}
 }

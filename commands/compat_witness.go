@@ -3,10 +3,12 @@ package commands
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/weirhq/weir/compat"
+	"github.com/weirhq/weir/internal/safetext"
 )
 
 type compatWitnessOptions struct {
@@ -78,7 +80,7 @@ func runCompatWitness(ctx context.Context, d *Deps, o *compatWitnessOptions) err
 		d.Out.Say("no witness: no message was found that breaks %s", policy.Mode)
 		return errGate
 	}
-	text := append([]byte(nil), w.JSON...)
+	text := safetext.JSON(slices.Clone(w.JSON))
 	if !o.binary {
 		if text == nil {
 			return failed(o.new, "use --binary", "print the witness: %w", errors.New("the message has no JSON form"))

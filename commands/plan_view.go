@@ -13,10 +13,13 @@ import (
 func emitPlan(d *Deps, f term.Format, p *plan.Plan, saved string, verbose bool) error {
 	if f == term.Markdown {
 		return d.Out.Print(func(pg *term.Page) {
+			inner := term.NewPage(pg.Width, pg.People)
+			inner.Unicode = pg.Unicode
+			viewPlan(inner, p, saved, verbose)
 			pg.Line("### weir plan")
 			pg.Line("")
 			pg.Line("```diff")
-			viewPlan(pg, p, saved, verbose)
+			pg.Block("", strings.ReplaceAll(inner.Plain(), "```", "'''")) // no name may end the block
 			pg.Line("```")
 		})
 	}

@@ -23,7 +23,7 @@ func (r *Run) WriteMarkdown(w io.Writer) error {
 	}
 	fmt.Fprintf(b, "### weir %s\n\n%s", r.Name, state)
 	if r.Verdict != "" {
-		b.WriteString(": " + markdown(r.Verdict))
+		b.WriteString(": " + EscapeMarkdown(r.Verdict))
 	}
 	b.WriteString("\n\n")
 	groups := map[string][]Finding{}
@@ -38,7 +38,7 @@ func (r *Run) WriteMarkdown(w io.Writer) error {
 	if len(r.Skipped) > 0 {
 		b.fold(fmt.Sprintf("Skipped checks (%d)", len(r.Skipped)), func() {
 			for _, s := range r.Skipped {
-				b.item(fmt.Sprintf("- `%s` %s: %s\n", tick(s.Rule), markdown(s.Subject.Name), markdown(s.Reason)))
+				b.item(fmt.Sprintf("- `%s` %s: %s\n", tick(s.Rule), EscapeMarkdown(s.Subject.Name), EscapeMarkdown(s.Reason)))
 			}
 		})
 	}
@@ -109,19 +109,19 @@ func (f Finding) markdown() string {
 	if where == "" {
 		where = strings.TrimSpace(f.Subject.Kind + " " + f.Subject.Name)
 	}
-	fmt.Fprintf(&b, "- %s<br>`%s` `%s`\n", markdown(f.Message), tick(where), tick(f.Rule))
-	line := func(label, text string) { fmt.Fprintf(&b, "  - **%s** %s\n", markdown(label), text) }
+	fmt.Fprintf(&b, "- %s<br>`%s` `%s`\n", EscapeMarkdown(f.Message), tick(where), tick(f.Rule))
+	line := func(label, text string) { fmt.Fprintf(&b, "  - **%s** %s\n", EscapeMarkdown(label), text) }
 	for _, d := range f.Details {
 		line(d.Label, code(d))
 	}
 	for _, r := range f.Related {
-		line("see", fmt.Sprintf("`%s` %s", tick(r.Position.String()), markdown(r.Message)))
+		line("see", fmt.Sprintf("`%s` %s", tick(r.Position.String()), EscapeMarkdown(r.Message)))
 	}
 	if f.Hint != "" {
-		line("fix", markdown(f.Hint))
+		line("fix", EscapeMarkdown(f.Hint))
 	}
 	if f.Waived != nil {
-		line("waived", "until "+markdown(f.Waived.Until)+": "+markdown(f.Waived.Reason))
+		line("waived", "until "+EscapeMarkdown(f.Waived.Until)+": "+EscapeMarkdown(f.Waived.Reason))
 	}
 	return b.String()
 }
@@ -138,14 +138,15 @@ func code(d Detail) string {
 	if d.Label == "witness" {
 		return "`" + tick(d.Text) + "`"
 	}
-	return markdown(d.Text)
+	return EscapeMarkdown(d.Text)
 }
 
 // tick makes a text fit for a code span.
 func tick(s string) string { return strings.ReplaceAll(safetext.Neutralise(s), "`", "'") }
 
-// markdown escapes what Markdown and HTML would act on.
-func markdown(s string) string {
+// EscapeMarkdown makes text from outside plain text in a comment: what Markdown and HTML
+// would act on is escaped, a mention of somebody too.
+func EscapeMarkdown(s string) string {
 	return strings.NewReplacer("\\", "\\\\", "|", "\\|", "<", "&lt;", ">", "&gt;", "*", "\\*", "_", "\\_", "[", "\\[", "`", "\\`", "@", "&#64;").
 		Replace(safetext.Neutralise(s))
 }
