@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/weirhq/weir/cluster"
 	"github.com/weirhq/weir/commands"
@@ -53,13 +52,6 @@ func (p *program) deps(build Build) *commands.Deps {
 	p.log = slog.New(&logHandler{p: p})
 	d.Log = p.log
 	d.Cluster = func(ctx context.Context) (*cluster.Conn, error) { return p.cluster(ctx, d.Version.Version) }
-	d.Client = func(ctx context.Context, opts ...kgo.Opt) (*kgo.Client, error) {
-		conn, err := d.Cluster(ctx)
-		if err != nil {
-			return nil, err
-		}
-		return conn.NewClient(opts...)
-	}
 	return d
 }
 

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/weirhq/weir/cluster"
 	"github.com/weirhq/weir/internal/config"
@@ -30,11 +29,8 @@ type Deps struct {
 	// Cluster connects to the resolved cluster, once, and has spoken to it when it
 	// returns. The program closes it.
 	Cluster func(ctx context.Context) (*cluster.Conn, error)
-	// Client opens one more client of the same cluster for producing or consuming.
-	// The caller closes it.
-	Client func(ctx context.Context, opts ...kgo.Opt) (*kgo.Client, error)
-	Now    func() time.Time
-	Log    *slog.Logger
+	Now     func() time.Time
+	Log     *slog.Logger
 	// Args is the command line without the program; a secret never stands there.
 	Args []string
 	// Version of the program.
