@@ -18,7 +18,7 @@ import (
 
 // Rules returns the rules of every family, sorted by id and each once.
 func Rules() []finding.Rule {
-	rules := slices.Concat(catalog.Rules(), compat.NewEngine(checkers("", false), compat.Policy{}).Rules(), cluster.ACLRules(), plan.Rules())
+	rules := slices.Concat(catalog.Rules(), compat.NewEngine(checkers("", false), compat.Policy{}).Rules(), cluster.ACLRules(), plan.Rules(), lagGateRules())
 	slices.SortStableFunc(rules, func(a, b finding.Rule) int { return cmp.Compare(a.ID, b.ID) })
 	return slices.CompactFunc(rules, func(a, b finding.Rule) bool { return a.ID == b.ID })
 }

@@ -15,14 +15,14 @@ func (d *Deps) emitLag(o *lagOptions, rep *lag.Report, verdict string) error {
 	}
 }
 
-// lagGateRules are the gates as rules, for the formats that want some.
+// lagGateRules are the limits of weir lag as rules, for explain and the formats of gates.
 func lagGateRules() []finding.Rule {
 	return []finding.Rule{
-		{ID: "lag/max-lag", Severity: finding.Error, Purpose: "A group has no more unread records than allowed"},
-		{ID: "lag/max-age", Severity: finding.Error, Purpose: "The first unread record is no older than allowed"},
-		{ID: "lag/max-loss-risk", Severity: finding.Error, Purpose: "Retention does not reach what is unread"},
-		{ID: "lag/slo", Severity: finding.Error, Purpose: "A group keeps the objective that the catalog declares"},
-		{ID: "lag/wait-zero", Severity: finding.Error, Purpose: "A group has read everything"},
+		{ID: "lag/max-lag", Severity: finding.Error, Purpose: "A group has no more unread records than allowed."},
+		{ID: "lag/max-age", Severity: finding.Error, Purpose: "The first unread record is no older than allowed."},
+		{ID: "lag/max-loss-risk", Severity: finding.Error, Purpose: "Retention does not reach what is unread."},
+		{ID: "lag/slo", Severity: finding.Error, Purpose: "A group keeps the objective that the catalog declares."},
+		{ID: "lag/wait-zero", Severity: finding.Error, Purpose: "A group has read everything."},
 	}
 }
 
