@@ -1,6 +1,6 @@
-// Gen writes what is made from the command tree: man pages and completions for the
+// Gen writes what is made from the program: man pages and completions for the
 // release archives, the command reference and the list of rules in docs, the JSON
-// Schemas of what -o json prints and of weir.yaml.
+// Schemas of what -o json prints and of weir.yaml, the scenes of the tour in README.md.
 //
 // It decides the files' names and forms and refuses to add a date, so that two runs
 // give the same bytes.
