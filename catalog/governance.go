@@ -256,8 +256,7 @@ func (b *builder) operationDetails(op *Operation) {
 	}
 	op.SLO = slo(n)
 	if op.Channel != nil {
-		op.SLO.LagAge = op.SLO.LagAge.Or(op.Channel.SLO.LagAge)
-		op.SLO.LagRecords = op.SLO.LagRecords.Or(op.Channel.SLO.LagRecords)
+		op.SLO = op.SLO.Or(op.Channel.SLO)
 	}
 	op.Lifecycle = lifecycle(n)
 	op.Waivers = b.waivers(n)

@@ -287,9 +287,6 @@ func (c *Catalog) ChannelOperations(ch *Channel) []*Operation { return slices.Cl
 // GroupConsumers are the receive operations that declare the group by name.
 func (c *Catalog) GroupConsumers(group string) []*Operation { return slices.Clone(c.groups[group]) }
 
-// Groups are the group ids declared by name, sorted.
-func (c *Catalog) Groups() []string { return slices.Sorted(maps.Keys(c.groups)) }
-
 // DeadLetters yields every receive operation that declares a dead-letter topic.
 func (c *Catalog) DeadLetters() iter.Seq2[*ErrorTopic, *Operation] {
 	return func(yield func(*ErrorTopic, *Operation) bool) {

@@ -320,7 +320,7 @@ type SLO struct {
 // Or takes from t what s does not know.
 func (s SLO) Or(t SLO) SLO { return SLO{s.LagAge.Or(t.LagAge), s.LagRecords.Or(t.LagRecords)} }
 
-// Waiver is one entry of x-waivers, as written; the policy package judges it.
+// Waiver is one entry of x-waivers, as written; package compat judges it.
 type Waiver struct {
 	Rule        string
 	Target      string

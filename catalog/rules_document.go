@@ -555,7 +555,7 @@ func (v *documentCheck) expression(loc *Node, m *Message) {
 	if what == "payload" {
 		msg = "correlationId points at a field that the payload does not declare: " + loc.Value
 	}
-	f := newFinding("msg/correlation-id", loc, subjectOf("message", m.ID), msg, "declare it, so that weir trace can find it")
+	f := newFinding("msg/correlation-id", loc, subjectOf("message", m.ID), msg, "declare it, so that a message can be followed by it")
 	v.d.fs = append(v.d.fs, f)
 }
 
