@@ -20,6 +20,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/weirhq/weir/internal/suggest"
 )
 
 // Profile holds the settings of one connection. They come whole from one source
@@ -179,14 +181,7 @@ func parseEnum[T ~string](s string, known []T, what string) (T, error) {
 	for i, k := range known {
 		names[i] = string(k)
 	}
-	return "", fmt.Errorf("unknown %s %q; use %s", what, s, joinOr(names))
-}
-
-func joinOr(s []string) string {
-	if len(s) < 2 {
-		return strings.Join(s, "")
-	}
-	return strings.Join(s[:len(s)-1], ", ") + " or " + s[len(s)-1]
+	return "", fmt.Errorf("unknown %s %q; use %s", what, s, suggest.Or(names))
 }
 
 // UnmarshalYAML reads a security protocol and refuses an unknown one with its position.

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/weirhq/weir/internal/suggest"
 )
 
 // maxProperties bounds a properties file, in bytes. PEM chains inside included, real
@@ -149,7 +151,7 @@ func (pr *propertiesReader) apply(e entry) error {
 	if why := unhonoured(e); why != "" {
 		return pr.refuse(e, "take it out if the cluster does not need it", "%s", why)
 	}
-	if near := nearest(e.key, append(knownX(), "sasl.jaas.config")); near != "" {
+	if near := suggest.Nearest(e.key, append(knownX(), "sasl.jaas.config")); near != "" {
 		pr.warn(e, "ignored: weir has no such setting; did you mean %s?", near)
 		return nil
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/weirhq/weir/internal/suggest"
 )
 
 // Topic is what the cluster says about one topic. Fields that could not be read are
@@ -727,7 +729,7 @@ func spelled(op, what string, words, known []string) ([]string, error) {
 	for _, w := range words {
 		i := slices.IndexFunc(known, func(k string) bool { return strings.EqualFold(k, w) })
 		if i < 0 {
-			return nil, misconfigured(op, "", "use "+joinOr(known), "unknown group %s %q", what, w)
+			return nil, misconfigured(op, "", "use "+suggest.Or(known), "unknown group %s %q", what, w)
 		}
 		out = append(out, known[i])
 	}

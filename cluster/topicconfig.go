@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/weirhq/weir/internal/suggest"
 )
 
 // MaxTopicName is the longest topic name Kafka takes, in bytes.
@@ -170,7 +172,7 @@ func ParseTopicConfig(name, value string) (string, error) {
 		if slices.ContainsFunc(vendorPrefixes(), func(p string) bool { return strings.HasPrefix(name, p) }) {
 			return value, nil
 		}
-		return "", &UnknownConfigError{Name: name, Nearest: nearest(name, TopicConfigNames())}
+		return "", &UnknownConfigError{Name: name, Nearest: suggest.Nearest(name, TopicConfigNames())}
 	}
 	v, err := rules[i].parse(strings.TrimSpace(value))
 	if err != nil {
@@ -247,7 +249,7 @@ func (r configRule) parse(v string) (string, error) {
 		if slices.Contains(r.words, v) {
 			return v, nil
 		}
-		return "", errors.New("must be " + joinOr(r.words))
+		return "", errors.New("must be " + suggest.Or(r.words))
 	case configList:
 		var out []string
 		for w := range strings.SplitSeq(v, ",") {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/weirhq/weir/internal/suggest"
 )
 
 // XKey documents one property that -X accepts.
@@ -205,7 +207,7 @@ func ApplyX(p *Profile, key, value string) error {
 		return misconfigured("set", "-X "+key, hint, "not possible here")
 	}
 	hint := "-X list prints what is known"
-	if near := nearest(key, knownX()); near != "" {
+	if near := suggest.Nearest(key, knownX()); near != "" {
 		hint = "did you mean " + near + "? " + hint
 	}
 	return misconfigured("set", "-X "+key, hint, "unknown property")
@@ -218,41 +220,4 @@ func knownX() []string {
 		out = append(out, p.Aliases...)
 	}
 	return out
-}
-
-// nearest returns the candidate within a third of its length in edits, or nothing.
-func nearest(s string, candidates []string) string {
-	best, bestD := "", 1<<30
-	if len(s) > 128 {
-		return ""
-	}
-	for _, c := range candidates {
-		if d := edits(s, c); d < bestD {
-			best, bestD = c, d
-		}
-	}
-	if bestD > max(2, len(best)/3) {
-		return ""
-	}
-	return best
-}
-
-// edits is the Levenshtein distance in bytes.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		prev := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			prev, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, prev+cost)
-		}
-	}
-	return row[len(b)]
 }

@@ -91,6 +91,7 @@ func flagRows(fs *pflag.FlagSet) [][2]string {
 			return
 		}
 		value, text := pflag.UnquoteUsage(f)
+		value = strings.TrimSuffix(value, "Array") // pflag's word; the text says that it may be given again
 		name := "    --" + f.Name
 		if f.Shorthand != "" {
 			name = "-" + f.Shorthand + ", --" + f.Name

@@ -41,6 +41,7 @@ Environment
   NO_COLOR                no colours if not empty
   CLICOLOR, CLICOLOR_FORCE, TERM=dumb, COLUMNS
                           as everywhere
+  LC_ALL, LC_CTYPE, LANG  marks are ASCII where the locale is not UTF-8
   WEIR_NO_ANIMATION       no moving progress line
   XDG_CONFIG_HOME         where the user file lies: weir/config.yaml below it
   XDG_STATE_HOME          where the audit log and local journals lie

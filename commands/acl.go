@@ -27,7 +27,7 @@ type aclSource struct {
 }
 
 func (s *aclSource) bindFile(c *cobra.Command) {
-	c.Flags().StringVar(&s.from, "from", "", "read the rows from this JSON `file` (- for standard input) instead of the cluster")
+	c.Flags().StringVar(&s.from, "from", "", "read the rows from this JSON `file` instead of the cluster; - is standard input")
 	_ = c.MarkFlagFilename("from", "json")
 }
 

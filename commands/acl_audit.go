@@ -28,7 +28,7 @@ func newACLAudit(d *Deps) *cobra.Command {
 			Judge the rows: two writers on a topic, rights for everybody, rights on everything,
 			prefixes that reach further than meant, rows about what does not exist, rows that
 			match nothing. Existing topics and groups are read from the cluster, owners from the
-			catalog where one is named by --catalog or weir.yaml. Writes nothing. With --from,
+			catalog where one is named by --catalog or weir.yaml. Nothing is written. With --from,
 			rules that need the cluster are skipped and say so.`),
 		Example: doc(`
 			# What should a review look at?
@@ -42,7 +42,7 @@ func newACLAudit(d *Deps) *cobra.Command {
 	}
 	o.bindFile(c)
 	c.Flags().StringSliceVar(&o.paths, "catalog", nil, "documents that tell the owners of topics")
-	c.Flags().StringArrayVar(&o.admins, "admin", nil, "`principal` that may have wide rights (repeatable)")
+	c.Flags().StringArrayVar(&o.admins, "admin", nil, "`principal` that may have wide rights, repeatable")
 	OneOf(c.Flags(), &o.failOn, "fail-on", "lowest severity that closes the gate", "error", "warning", "info", "never")
 	flagFormat(c, &o.format, gateFormats...)
 	return c

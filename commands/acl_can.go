@@ -27,7 +27,7 @@ func newACLCan(d *Deps) *cobra.Command {
 		Long: doc(`
 			Answer as the authorizer of a broker would, with the rows that decide. RESOURCE is
 			topic:NAME, group:NAME, transactional-id:NAME, delegation-token:NAME,
-			user:User:NAME or cluster. Reads all rows (DESCRIBE on the cluster); writes nothing.
+			user:User:NAME or cluster. All rows are read (DESCRIBE on the cluster); nothing is written.
 			` + aclUnseen),
 		Example: doc(`
 			# May this user write, and through which row?

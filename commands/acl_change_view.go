@@ -40,7 +40,7 @@ func (w *aclWrite) sentence(r *aclChangeReport) string {
 	sum := r.Summary
 	dry := ""
 	if r.DryRun {
-		dry = " (dry run; weir judged this, brokers have no dry run for rows)"
+		dry = " (dry run, judged by weir)"
 	}
 	past := map[string]string{"create": "added", "delete": "removed"}[w.verb]
 	switch {

@@ -11,7 +11,7 @@ import (
 func (s *aclSource) bind(c *cobra.Command) {
 	s.bindFile(c)
 	c.Flags().BoolVar(&s.everyone, "assume-allow-everyone", false, "answer as if the brokers set allow.everyone.if.no.acl.found")
-	c.Flags().StringArrayVar(&s.superUser, "assume-super-user", nil, "answer as if this `principal` stood in super.users (repeatable)")
+	c.Flags().StringArrayVar(&s.superUser, "assume-super-user", nil, "answer as if this `principal` stood in super.users, repeatable")
 }
 
 // aclRowFlags select rows, or make them.
@@ -27,14 +27,14 @@ type aclRowFlags struct {
 
 func (o *aclRowFlags) bind(c *cobra.Command, d *Deps, patterns ...string) {
 	fs := c.Flags()
-	lines(fs, &o.principals, "principal", "`user` as User:NAME or NAME (repeatable)")
-	words(fs, &o.hosts, "host", "client `address`, * for all (repeatable)")
-	words(fs, &o.operations, "operation", "`operation` such as read, write, describe-configs, all (repeatable)")
-	words(fs, &o.topics, "topic", "topic `name` (repeatable)")
-	words(fs, &o.groups, "group", "consumer group `name` (repeatable)")
-	words(fs, &o.txns, "transactional-id", "transactional `id` (repeatable)")
-	words(fs, &o.tokens, "delegation-token", "delegation token `id` (repeatable)")
-	words(fs, &o.users, "user", "user resource as User:`name` (repeatable)")
+	lines(fs, &o.principals, "principal", "`user` as User:NAME or NAME, repeatable")
+	words(fs, &o.hosts, "host", "client `address`, * for all, repeatable")
+	words(fs, &o.operations, "operation", "`operation` such as read, write, describe-configs or all, repeatable")
+	words(fs, &o.topics, "topic", "topic `name`, repeatable")
+	words(fs, &o.groups, "group", "consumer group `name`, repeatable")
+	words(fs, &o.txns, "transactional-id", "transactional `id`, repeatable")
+	words(fs, &o.tokens, "delegation-token", "delegation token `id`, repeatable")
+	words(fs, &o.users, "user", "user resource as User:`name`, repeatable")
 	fs.BoolVar(&o.cluster, "cluster", false, "the cluster itself")
 	OneOf(fs, &o.pattern, "pattern", "how names are meant", patterns...)
 	fs.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {

@@ -23,9 +23,9 @@ func (o *aclChangeOptions) bindChange(c *cobra.Command, d *Deps) {
 	fs.BoolVar(&o.producer, "producer", false, "the least rights of a producer: WRITE on --topic and --transactional-id")
 	fs.BoolVar(&o.consumer, "consumer", false, "the least rights of a consumer: READ on --topic and --group")
 	fs.BoolVar(&o.deny, "deny", false, "DENY rows instead of ALLOW rows")
-	fs.BoolVar(&o.dryRun, "dry-run", false, "show what would be written, and write nothing")
+	fs.BoolVar(&o.dryRun, "dry-run", false, "show what would be done, and change nothing")
 	fs.BoolVarP(&o.yes, "yes", "y", false, "do not ask")
-	fs.StringArrayVar(&o.names, "confirm", nil, "confirm on a protected profile with its `name`")
+	fs.StringArrayVar(&o.names, "confirm", nil, "`name` of the protected profile, instead of typing it")
 	// As Kafka's own tools and kcl spell them.
 	fs.StringArrayVar(&o.allowPrincipals, "allow-principal", nil, "")
 	fs.StringArrayVar(&o.denyPrincipals, "deny-principal", nil, "")

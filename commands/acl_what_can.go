@@ -24,7 +24,7 @@ func newACLWhatCan(d *Deps) *cobra.Command {
 			List what a principal may do, for each name, prefix and * that some row gives it:
 			DENY taken into account, implied rights included. Of several lines that reach a
 			name the narrowest holds. With RESOURCE, every operation on that one is answered.
-			Writes nothing.
+			Nothing is written.
 			` + aclUnseen),
 		Example: doc(`
 			# What would a leaked password of this user reach?

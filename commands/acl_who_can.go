@@ -26,7 +26,7 @@ func newACLWhoCan(d *Deps) *cobra.Command {
 			List the principals that may do OPERATION on RESOURCE, with the rows that decide:
 			literal, prefixed, wildcard and implied ones, less what a DENY takes away. User:*
 			stands for every user without rows of its own. With a catalog here, each principal
-			has the roles that it declares for the resource. Writes nothing. As JSON, principals
+			has the roles that it declares for the resource. Nothing is written. As JSON, principals
 			that some row names and that may not are listed too: for one user and address the
 			line that names both holds, then the one that names the user, then User:*.
 			` + aclUnseen),

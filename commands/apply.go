@@ -59,8 +59,8 @@ func newApply(d *Deps) *cobra.Command {
 	o.bind(c)
 	flagFormat(c, &o.format, term.TextFormat, term.JSON, term.YAML)
 	c.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask")
-	c.Flags().StringArrayVar(&o.confirm, "confirm", nil, "confirm a severe act by name: a topic to delete, a protected profile; repeatable")
-	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "show what would be done, with the broker's judgement, and write nothing")
+	c.Flags().StringArrayVar(&o.confirm, "confirm", nil, "`name` of a topic to delete or of the protected profile, instead of typing it, repeatable")
+	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "show what would be done, with the broker's judgement, and change nothing")
 	return c
 }
 

@@ -25,8 +25,9 @@ func newCatalogDiff(d *Deps) *cobra.Command {
 		Long: doc(`
 			Compare two catalogs. OLD and NEW are files, folders or git references (git:REF, or
 			git:REF... for the commit where HEAD left REF). A git reference is read at the path
-			of the other side, with --catalog or two references at the paths of the catalog. Each edit is one entry, classed by who has to act. Payload
-			edits are listed here and judged by weir compat. Nothing is written.`),
+			of the other side, with --catalog or two references at the paths of the catalog.
+			Each edit is one entry, classed by who has to act. Payload edits are listed here and
+			judged by weir compat. Nothing is written.`),
 		Example: doc(`
 			# What does this branch change?
 			$ weir catalog diff git:main... .

@@ -49,7 +49,7 @@ func newCatalogInit(d *Deps) *cobra.Command {
 	flagFormat(c, &o.format, term.TextFormat, term.JSON, term.Name)
 	c.Flags().StringVar(&o.domain, "domain", "shop", "first part of the topic names, and the application's name")
 	c.Flags().StringVar(&o.owner, "owner", "team-shop", "team that owns it")
-	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "print the document, write nothing")
+	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "print the document, and write nothing")
 	return c
 }
 

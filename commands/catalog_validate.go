@@ -53,7 +53,7 @@ func newCatalogValidate(d *Deps) *cobra.Command {
 	}
 	flagFormat(c, &o.format, gateFormats...)
 	o.bind(c.Flags())
-	c.Flags().StringVar(&o.failOn, "fail-on", "error", "lowest severity that fails: error, warning, info, never")
+	OneOf(c.Flags(), &o.failOn, "fail-on", "lowest severity that closes the gate", "error", "warning", "info", "never")
 	return c
 }
 

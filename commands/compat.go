@@ -69,7 +69,7 @@ func (f *compatFlags) bindMode(fs *pflag.FlagSet) {
 
 // word adds a flag of a few words that is empty until it is set.
 func word(fs *pflag.FlagSet, p *string, name, help string, words ...string) {
-	fs.Var(&optionalWord{p, words}, name, help+": "+strings.Join(words, ", "))
+	fs.Var(&optionalWord{p, words}, name, help+": "+suggest.Or(words))
 }
 
 type optionalWord struct {
@@ -86,7 +86,7 @@ func (w *optionalWord) Set(s string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("use %s%s", strings.Join(w.words, ", "), suggest.DidYouMean(s, w.words))
+	return fmt.Errorf("use %s%s", suggest.Or(w.words), suggest.DidYouMean(s, w.words))
 }
 
 // policy joins flags, weir.yaml and defaults.
@@ -109,7 +109,7 @@ func (f *compatFlags) policy(d *Deps, cfg *config.Config) (compat.Policy, error)
 		"defaults": {c.Defaults, "ignore apply"}, "protobuf_profile": {c.ProtobufProfile, "wire wire-json"}, "unproven": {c.Unproven, "error warn warning"},
 	} {
 		if v.value != "" && !slices.Contains(strings.Fields(v.allowed), v.value) {
-			return p, usage("in weir.yaml", "compat.%s: %q: use %s", name, v.value, strings.Join(strings.Fields(v.allowed), " or "))
+			return p, usage("in weir.yaml", "compat.%s: %q: use %s", name, v.value, suggest.Or(strings.Fields(v.allowed)))
 		}
 	}
 	var err error

@@ -30,7 +30,7 @@ func flagFormat(c *cobra.Command, f *term.Format, allowed ...term.Format) {
 // OneOf adds a flag that takes one of a few words; the first is the default.
 func OneOf(fs *pflag.FlagSet, p *string, name, help string, words ...string) {
 	*p = words[0]
-	fs.Var(&enum{p, words}, name, help+": "+strings.Join(words, ", "))
+	fs.Var(&enum{p, words}, name, help+": "+suggest.Or(words))
 }
 
 type enum struct {
@@ -45,7 +45,7 @@ func (e *enum) Set(s string) error {
 		*e.p = s
 		return nil
 	}
-	return fmt.Errorf("use %s%s", strings.Join(e.words, ", "), suggest.DidYouMean(s, e.words))
+	return fmt.Errorf("use %s%s", suggest.Or(e.words), suggest.DidYouMean(s, e.words))
 }
 
 // words adds a repeatable flag whose values may also stand in one, divided by commas.

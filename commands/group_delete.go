@@ -42,8 +42,8 @@ func newGroupDelete(d *Deps) *cobra.Command {
 	flagFormat(c, &o.format, term.TextFormat, term.JSON, term.YAML, term.TSV)
 	fs := c.Flags()
 	words(fs, &o.topics, "topic", "only the offsets on these topics")
-	lines(fs, &o.names, "confirm", "the group's name, instead of typing it")
-	fs.BoolVar(&o.dryRun, "dry-run", false, "show the plan and stop")
+	lines(fs, &o.names, "confirm", "`name` of the group, instead of typing it; with a protected profile also the profile's, repeatable")
+	fs.BoolVar(&o.dryRun, "dry-run", false, "show what would be done, and change nothing")
 	return c
 }
 

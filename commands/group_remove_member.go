@@ -44,7 +44,7 @@ func newGroupRemoveMember(d *Deps) *cobra.Command {
 	}
 	flagFormat(c, &o.format, term.TextFormat, term.JSON, term.YAML, term.TSV)
 	c.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask")
-	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "show the plan and stop")
+	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "show what would be done, and change nothing")
 	return c
 }
 

@@ -64,9 +64,9 @@ func newGroupReset(d *Deps) *cobra.Command {
 	lines(fs, &o.topics, "topic", "a topic, or some of its partitions: TOPIC:0,2,5-7; repeatable")
 	fs.StringVar(&o.to, "to", "", "where to: start, end, N, +N, -N, @TIME or @-1h")
 	fs.StringVar(&o.like, "to-group", "", "take over the offsets of another group")
-	fs.StringVar(&o.file, "from-file", "", "take offsets from a CSV file as weir group export and the Apache tool write it; - is stdin")
-	lines(fs, &o.names, "confirm", "the group's name, instead of typing it")
-	fs.BoolVar(&o.dryRun, "dry-run", false, "show the plan and stop")
+	fs.StringVar(&o.file, "from-file", "", "take offsets from a CSV file as weir group export and the Apache tool write it; - is standard input")
+	lines(fs, &o.names, "confirm", "`name` of the group, instead of typing it; with a protected profile also the profile's, repeatable")
+	fs.BoolVar(&o.dryRun, "dry-run", false, "show what would be done, and change nothing")
 	return c
 }
 

@@ -63,7 +63,7 @@ func newTopicAlter(d *Deps) *cobra.Command {
 	f.BoolVar(&o.unknown, "allow-unknown-config", false, "leave settings that weir does not know to the broker")
 	f.BoolVar(&o.AllowDataLoss, "allow-data-loss", false, "agree to changes that delete records")
 	f.BoolVar(&o.AllowRepartition, "allow-repartition", false, "agree that keys move to other partitions")
-	f.BoolVar(&o.dryRun, "dry-run", false, "only show the change and ask whether the broker would make it")
+	f.BoolVar(&o.dryRun, "dry-run", false, "show what would be done, with the broker's judgement, and change nothing")
 	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask")
 	completeConfigs(c, "set", "=")
 	completeConfigs(c, "unset", "")

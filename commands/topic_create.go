@@ -58,7 +58,7 @@ func newTopicCreate(d *Deps) *cobra.Command {
 	f.StringArrayVarP(&o.configs, "config", "c", nil, "a setting KEY=VALUE, repeatable")
 	f.BoolVar(&o.ifNotExists, "if-not-exists", false, "a topic that exists is no failure")
 	f.BoolVar(&o.unknown, "allow-unknown-config", false, "leave settings that weir does not know to the broker")
-	f.BoolVar(&o.dryRun, "dry-run", false, "only ask whether the broker would create them")
+	f.BoolVar(&o.dryRun, "dry-run", false, "show what would be done, with the broker's judgement, and change nothing")
 	completeConfigs(c, "config", "=")
 	return c
 }

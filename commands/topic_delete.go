@@ -48,8 +48,8 @@ func newTopicDelete(d *Deps) *cobra.Command {
 	flagFormat(c, &o.format, term.TextFormat, term.JSON, term.YAML)
 	f := c.Flags()
 	f.BoolVar(&o.regex, "regex", false, "names are patterns that match whole names")
-	f.StringArrayVar(&o.confirm, "confirm", nil, "name of a topic that may be deleted, repeatable; with a protected profile also the profile's")
-	f.BoolVar(&o.dryRun, "dry-run", false, "only show what would be lost")
+	f.StringArrayVar(&o.confirm, "confirm", nil, "`name` of a topic to delete, instead of typing it; with a protected profile also the profile's, repeatable")
+	f.BoolVar(&o.dryRun, "dry-run", false, "show what would be lost, and change nothing")
 	return c
 }
 

@@ -55,8 +55,8 @@ func newTopicPurge(d *Deps) *cobra.Command {
 	flagFormat(c, &o.format, term.TextFormat, term.JSON, term.YAML)
 	f := c.Flags()
 	f.StringVar(&o.to, "to", "", "first record that stays: end, OFFSET, start+N, end-N, @TIME or @-AGE")
-	f.StringArrayVar(&o.confirm, "confirm", nil, "the topic's name; with a protected profile also the profile's")
-	f.BoolVar(&o.dryRun, "dry-run", false, "only show what would be deleted")
+	f.StringArrayVar(&o.confirm, "confirm", nil, "`name` of the topic, instead of typing it; with a protected profile also the profile's, repeatable")
+	f.BoolVar(&o.dryRun, "dry-run", false, "show what would be lost, and change nothing")
 	return c
 }
 

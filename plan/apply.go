@@ -93,8 +93,7 @@ func (e *StaleError) Error() string {
 // Hint says what to do next.
 func (*StaleError) Hint() string { return "make the plan anew and look at it again: weir plan" }
 
-// Code is the class of the failure: a gate, told with an error because nothing else
-// is printed.
+// Code is the class of the failure; weir apply prints what moved and ends as a gate.
 func (*StaleError) Code() string { return "stale" }
 
 func listed(names []string) string {

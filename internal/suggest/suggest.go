@@ -1,8 +1,11 @@
 // Package suggest finds what somebody probably meant to type.
 //
 // It decides how far a word may be from a known one (Damerau-Levenshtein, a third
-// of its length, at least 1 and at most 3) and refuses to guess beyond that.
+// of its length, at least 1 and at most 3) and refuses to guess beyond that. The
+// functions to know are [DidYouMean] and [Or].
 package suggest
+
+import "strings"
 
 // Nearest returns the candidate closest to word, or "" if none is near. Of equally
 // near candidates the first one wins, so sorted candidates give stable answers.
@@ -27,6 +30,14 @@ func DidYouMean(word string, candidates []string) string {
 		return `; did you mean "` + n + `"?`
 	}
 	return ""
+}
+
+// Or lists the words to choose from: "a, b or c".
+func Or(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
 }
 
 // distance is the optimal string alignment distance, or limit if it is not below.

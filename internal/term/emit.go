@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/weirhq/weir/internal/safetext"
+	"github.com/weirhq/weir/internal/suggest"
 )
 
 // Format is a value of -o.
@@ -208,8 +209,5 @@ func (f FormatFlag) List() string {
 	for i, a := range f.Allowed {
 		names[i] = string(a)
 	}
-	if len(names) == 1 {
-		return names[0]
-	}
-	return strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]
+	return suggest.Or(names)
 }
