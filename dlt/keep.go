@@ -41,7 +41,7 @@ func (c *Conn) JobState(ctx context.Context, job string) (*Aborted, *Plan, error
 		return nil, nil, err
 	}
 	if !p.found {
-		return nil, nil, &RefusedError{Reason: fmt.Sprintf("the journal does not know the job %s", job), hint: "weir dlt replay PLAN starts one"}
+		return nil, nil, &RefusedError{Reason: fmt.Sprintf("the journal does not know the job %s", job), hint: "weir dlt replay PLAN starts one; with a local journal it goes on with weir dlt resume JOB --plan PLAN"}
 	}
 	out := &Aborted{Job: job, Operator: p.operator, Produced: p.produced, WasState: p.state, SinceMS: p.atMS}
 	if p.plan == "" {
