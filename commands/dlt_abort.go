@@ -30,8 +30,10 @@ func newDLTAbort(d *Deps) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := base.Writable("abort a replay", args[0]); err != nil {
-				return err
+			if !confirm.dryRun {
+				if err := base.Writable("abort a replay", args[0]); err != nil {
+					return err
+				}
 			}
 			confirm.profile = base.Profile
 			conn, err := d.dltConn(ctx, func(e dlt.Event) {
