@@ -32,8 +32,11 @@ func newDLTImport(d *Deps) *cobra.Command {
 		Args: exactly("FILE"),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.file = args[0]
-			if o.to == "" {
+			switch o.to {
+			case "":
 				return usage("name it with --to", "no target is named")
+			case dlt.JournalTopic:
+				return usage("name another with --to", "the target is %s, which only tells what was replayed", o.to)
 			}
 			return runDLTImport(c.Context(), d, o)
 		},
