@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"errors"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -37,6 +38,9 @@ func newDLTPurge(d *Deps) *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			if o.archive == "" && !o.confirm.dryRun {
 				return usage("name a file with --archive", "no archive is named")
+			}
+			if _, err := os.Lstat(o.archive); err == nil && o.archive != "" { // said before anybody types a name
+				return usage("name another file", "%s exists already", o.archive)
 			}
 			return runDLTPurge(c.Context(), d, args[0], o)
 		},
@@ -85,12 +89,7 @@ func runDLTPurge(ctx context.Context, d *Deps, topic string, o *dltPurgeOptions)
 	if err != nil {
 		return err
 	}
-	f, err := createPrivate(o.archive)
-	if err != nil {
-		return err
-	}
-	w := dlt.NewArchiveWriter(f)
-	err = errors.Join(conn.Archive(ctx, plan, w), w.Close(), f.Sync(), f.Close())
+	err = writeArchive(o.archive, func(w *dlt.ArchiveWriter) error { return conn.Archive(ctx, plan, w) })
 	if err != nil {
 		return d.gated(o.format, dltFailure("archive", topic, err))
 	}
