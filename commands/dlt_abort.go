@@ -44,16 +44,18 @@ func newDLTAbort(d *Deps) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			known := true
 			state, _, err := conn.JobState(ctx, args[0])
 			if _, unknown := errors.AsType[*dlt.UnknownProgressError](err); unknown {
 				// That is what an abort is for: its transaction may be what keeps the journal from being read.
 				d.Log.Warn(err.Error())
+				known = false
 				state, err = &dlt.Aborted{Job: args[0], WasState: "unknown"}, nil
 			}
 			if err != nil {
 				return dltFailure("abort", args[0], err)
 			}
-			if format != term.JSON {
+			if format != term.JSON && known {
 				d.Out.Note("job %s of %s: %s, %d records written", state.Job, cmp.Or(state.Operator, "unknown"), state.WasState, state.Produced)
 			}
 			if confirm.dryRun {

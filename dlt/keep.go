@@ -83,6 +83,8 @@ func (c *Conn) Abort(ctx context.Context, job, session, operator string) (*Abort
 	if r.prog, err = c.jobProgress(ctx, job, r.info, journalWait); err != nil {
 		return state, err
 	}
+	// Now nobody writes any more: what was read before may have been less, or nothing.
+	state.Produced, state.Operator, state.WasState, state.SinceMS = r.prog.produced, r.prog.operator, r.prog.state, r.prog.atMS
 	return state, r.note(ctx, "end", "aborted", "by "+operator)
 }
 
