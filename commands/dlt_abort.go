@@ -62,7 +62,7 @@ func newDLTAbort(d *Deps) *cobra.Command {
 				return d.Out.Emit(format, "dlt_abort", state, term.View{Text: func(p *term.Page) { p.Line("Would end job %s (dry run).", state.Job) }})
 			}
 			if err := d.confirm(ctx, &confirm, "end job "+args[0]); err != nil {
-				return err
+				return d.declined(format, "dlt_abort", state, err)
 			}
 			log, err := d.auditLog(ctx, base)
 			if err != nil {

@@ -91,7 +91,7 @@ func runDLTImport(ctx context.Context, d *Deps, o *dltImportOptions) error {
 		return err
 	}
 	if err := d.confirm(ctx, &o.confirm, "import "+o.file+" into "+o.to); err != nil {
-		return err
+		return d.declined(o.format, "dlt_import", &dlt.Imported{Topic: o.to}, err) // of which nothing is written
 	}
 	log, err := d.auditLog(ctx, base)
 	if err != nil {

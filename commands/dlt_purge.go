@@ -78,12 +78,7 @@ func runDLTPurge(ctx context.Context, d *Deps, topic string, o *dltPurgeOptions)
 	}
 	d.Out.Note("%d dead letters of %s are handled and can go, %d stay", plan.Records, topic, plan.Remaining)
 	if err := d.confirm(ctx, &o.confirm, "purge "+topic, topic); err != nil {
-		if o.format == term.JSON {
-			if perr := d.Out.Emit(o.format, "dlt_purge", plan, view); perr != nil {
-				return perr
-			}
-		}
-		return err
+		return d.declined(o.format, "dlt_purge", plan, err)
 	}
 	log, err := d.auditLog(ctx, base)
 	if err != nil {
