@@ -71,6 +71,18 @@ func (d *Deps) openArchive(path string) (io.ReadCloser, error) {
 	return f, nil
 }
 
+// interruptible reads what r gives until ctx ends, also while r keeps the reader waiting: a read of standard input cannot
+// be interrupted, a pipe behind it can.
+func interruptible(ctx context.Context, r io.Reader) io.ReadCloser {
+	in, out := io.Pipe()
+	context.AfterFunc(ctx, func() { _ = out.CloseWithError(ctx.Err()) })
+	go func() {
+		_, err := io.Copy(out, r)
+		_ = out.CloseWithError(err)
+	}()
+	return in
+}
+
 // archived are the records of an archive. It ends with ctx, also while standard input keeps it waiting.
 func (d *Deps) archived(ctx context.Context, path string) iter.Seq2[*dlt.Record, error] {
 	return func(yield func(*dlt.Record, error) bool) {
@@ -80,14 +92,8 @@ func (d *Deps) archived(ctx context.Context, path string) iter.Seq2[*dlt.Record,
 			return
 		}
 		defer func() { _ = f.Close() }()
-		// A read of standard input cannot be interrupted, a pipe behind it can.
-		in, out := io.Pipe()
-		defer context.AfterFunc(ctx, func() { _ = in.CloseWithError(ctx.Err()) })()
+		in := interruptible(ctx, f)
 		defer func() { _ = in.Close() }()
-		go func() {
-			_, err := io.Copy(out, f)
-			_ = out.CloseWithError(err)
-		}()
 		for rec, err := range dlt.ReadArchive(in, path) {
 			switch {
 			case ctx.Err() != nil:
@@ -105,6 +111,20 @@ func (d *Deps) archived(ctx context.Context, path string) iter.Seq2[*dlt.Record,
 
 func badArchive(err error) error {
 	return usage("an archive holds one record a line, as weir dlt export writes it", "%v", err)
+}
+
+// countArchive reads an archive to its end.
+func countArchive(ctx context.Context, f io.Reader, name string) (n int64, err error) {
+	for _, err := range dlt.ReadArchive(f, name) {
+		if err != nil {
+			return n, badArchive(err)
+		}
+		if err := ctx.Err(); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
 }
 
 // dltConn is the cluster as package dlt wants it.

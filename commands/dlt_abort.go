@@ -30,8 +30,10 @@ func newDLTAbort(d *Deps) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := base.Writable("abort a replay", args[0]); err != nil {
-				return err
+			if !confirm.dryRun {
+				if err := base.Writable("abort a replay", args[0]); err != nil {
+					return err
+				}
 			}
 			confirm.profile = base.Profile
 			conn, err := d.dltConn(ctx, func(e dlt.Event) {
@@ -42,23 +44,25 @@ func newDLTAbort(d *Deps) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			known := true
 			state, _, err := conn.JobState(ctx, args[0])
 			if _, unknown := errors.AsType[*dlt.UnknownProgressError](err); unknown {
 				// That is what an abort is for: its transaction may be what keeps the journal from being read.
 				d.Log.Warn(err.Error())
+				known = false
 				state, err = &dlt.Aborted{Job: args[0], WasState: "unknown"}, nil
 			}
 			if err != nil {
 				return dltFailure("abort", args[0], err)
 			}
-			if format != term.JSON {
+			if format != term.JSON && known {
 				d.Out.Note("job %s of %s: %s, %d records written", state.Job, cmp.Or(state.Operator, "unknown"), state.WasState, state.Produced)
 			}
 			if confirm.dryRun {
 				return d.Out.Emit(format, "dlt_abort", state, term.View{Text: func(p *term.Page) { p.Line("Would end job %s (dry run).", state.Job) }})
 			}
 			if err := d.confirm(ctx, &confirm, "end job "+args[0]); err != nil {
-				return err
+				return d.declined(format, "dlt_abort", state, err)
 			}
 			log, err := d.auditLog(ctx, base)
 			if err != nil {

@@ -102,7 +102,7 @@ func runDLTDiscard(ctx context.Context, d *Deps, topic string, o *dltDiscardOpti
 		question += " and " + journal
 	}
 	if err := d.confirm(ctx, &o.confirm, question); err != nil {
-		return err
+		return d.declined(o.format, "dlt_discard", res, err)
 	}
 	log, err := d.auditLog(ctx, base)
 	if err != nil {

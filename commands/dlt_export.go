@@ -24,6 +24,21 @@ func createPrivate(path string) (*os.File, error) {
 	return f, nil
 }
 
+// writeArchive makes an archive, and takes it away again where it could not be written whole: half an archive looks like
+// a whole one.
+func writeArchive(path string, write func(*dlt.ArchiveWriter) error) error {
+	f, err := createPrivate(path)
+	if err != nil {
+		return err
+	}
+	w := dlt.NewArchiveWriter(f)
+	if err := errors.Join(write(w), w.Close(), f.Sync(), f.Close()); err != nil {
+		_ = os.Remove(path)
+		return err
+	}
+	return nil
+}
+
 type dltExportOptions struct {
 	sel selectFlags
 	out string
@@ -70,25 +85,19 @@ func runDLTExport(ctx context.Context, d *Deps, topic string, o *dltExportOption
 		return err
 	}
 	d.Out.Say("weir: exporting exact bytes: nothing is masked")
-	to := d.Out.Out()
-	var f *os.File
-	if o.out != "-" {
-		if f, err = createPrivate(o.out); err != nil {
-			return err
-		}
-		to = f
+	var n int64
+	write := func(w *dlt.ArchiveWriter) (err error) {
+		n, err = conn.Export(ctx, dec, topic, sel, w)
+		return err
 	}
-	w := dlt.NewArchiveWriter(to)
-	n, err := conn.Export(ctx, dec, topic, sel, w)
-	err = errors.Join(err, w.Close())
-	if f != nil {
-		err = errors.Join(err, f.Close())
+	if o.out == "-" {
+		w := dlt.NewArchiveWriter(d.Out.Out())
+		err = errors.Join(write(w), w.Close())
+	} else {
+		err = writeArchive(o.out, write)
 	}
 	progress.Done()
 	if err != nil {
-		if f != nil {
-			_ = os.Remove(o.out) // half an archive looks like a whole one
-		}
 		return dltFailure("export", topic, err)
 	}
 	d.Out.Note("%d records written", n)

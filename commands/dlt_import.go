@@ -32,8 +32,11 @@ func newDLTImport(d *Deps) *cobra.Command {
 		Args: exactly("FILE"),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.file = args[0]
-			if o.to == "" {
+			switch o.to {
+			case "":
 				return usage("name it with --to", "no target is named")
+			case dlt.JournalTopic:
+				return usage("name another with --to", "the target is %s, which only tells what was replayed", o.to)
 			}
 			return runDLTImport(c.Context(), d, o)
 		},
@@ -69,8 +72,14 @@ func runDLTImport(ctx context.Context, d *Deps, o *dltImportOptions) error {
 		_, err := file.Seek(0, io.SeekCurrent)
 		again = err == nil
 	}
+	var in io.Reader = f
+	if !again {
+		pipe := interruptible(ctx, f)
+		defer func() { _ = pipe.Close() }()
+		in = pipe
+	}
 	if again || o.confirm.dryRun {
-		n, err := countArchive(ctx, f, o.file)
+		n, err := countArchive(ctx, in, o.file)
 		if err != nil {
 			return err
 		}
@@ -88,13 +97,13 @@ func runDLTImport(ctx context.Context, d *Deps, o *dltImportOptions) error {
 		return err
 	}
 	if err := d.confirm(ctx, &o.confirm, "import "+o.file+" into "+o.to); err != nil {
-		return err
+		return d.declined(o.format, "dlt_import", &dlt.Imported{Topic: o.to}, err) // of which nothing is written
 	}
 	log, err := d.auditLog(ctx, base)
 	if err != nil {
 		return err
 	}
-	res, err := conn.Import(ctx, f, o.file, o.to)
+	res, err := conn.Import(ctx, in, o.file, o.to)
 	var unlogged error
 	if res != nil { // some records may be written even when it failed
 		unlogged = log.Record(ctx, "import records", o.to, nil, map[string]any{"file": o.file, "records": res.Records, "remapped": res.Remapped}, err)
@@ -128,18 +137,4 @@ func viewImported(res *dlt.Imported) term.View {
 			p.Line("%s %s of them to another partition: theirs does not exist", p.Mark("warn"), p.Int(res.Remapped))
 		}
 	}}
-}
-
-// countArchive reads an archive to its end.
-func countArchive(ctx context.Context, f io.Reader, name string) (n int64, err error) {
-	for _, err := range dlt.ReadArchive(f, name) {
-		if err != nil {
-			return n, badArchive(err)
-		}
-		if err := ctx.Err(); err != nil {
-			return n, err
-		}
-		n++
-	}
-	return n, nil
 }

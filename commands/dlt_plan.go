@@ -81,6 +81,9 @@ func (o *dltPlanOptions) validate() error {
 		return usage("write 24h or 3d", "--expires %q", o.expires)
 	}
 	o.ttl = ttl
+	if o.maxReplays < 1 {
+		return usage("write 1 or more, or take looping records along with --ack-loop", "--max-replays %d", o.maxReplays)
+	}
 	if o.out == "" && o.format != term.JSON {
 		return usage("name a file with --out", "no file for the plan")
 	}

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"errors"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -37,6 +38,9 @@ func newDLTPurge(d *Deps) *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			if o.archive == "" && !o.confirm.dryRun {
 				return usage("name a file with --archive", "no archive is named")
+			}
+			if _, err := os.Lstat(o.archive); err == nil && o.archive != "" { // said before anybody types a name
+				return usage("name another file", "%s exists already", o.archive)
 			}
 			return runDLTPurge(c.Context(), d, args[0], o)
 		},
@@ -74,23 +78,13 @@ func runDLTPurge(ctx context.Context, d *Deps, topic string, o *dltPurgeOptions)
 	}
 	d.Out.Note("%d dead letters of %s are handled and can go, %d stay", plan.Records, topic, plan.Remaining)
 	if err := d.confirm(ctx, &o.confirm, "purge "+topic, topic); err != nil {
-		if o.format == term.JSON {
-			if perr := d.Out.Emit(o.format, "dlt_purge", plan, view); perr != nil {
-				return perr
-			}
-		}
-		return err
+		return d.declined(o.format, "dlt_purge", plan, err)
 	}
 	log, err := d.auditLog(ctx, base)
 	if err != nil {
 		return err
 	}
-	f, err := createPrivate(o.archive)
-	if err != nil {
-		return err
-	}
-	w := dlt.NewArchiveWriter(f)
-	err = errors.Join(conn.Archive(ctx, plan, w), w.Close(), f.Sync(), f.Close())
+	err = writeArchive(o.archive, func(w *dlt.ArchiveWriter) error { return conn.Archive(ctx, plan, w) })
 	if err != nil {
 		return d.gated(o.format, dltFailure("archive", topic, err))
 	}

@@ -139,10 +139,9 @@ func runDLTReplay(ctx context.Context, d *Deps, o *dltReplayOptions) error {
 	}
 	rep, err := conn.Replay(ctx, dec, plan, dlt.ReplayOptions{
 		Rate: o.rate, Canary: o.canary, Settle: o.settleFor, Breaker: !o.noBreaker, LagGroup: o.lagGroup, MaxLag: o.maxLag,
-		Deadline: o.deadlineIn, Session: newID("s-", d.Now()), Operator: d.operator(), Resume: o.job != "", LocalDir: localDir,
+		Deadline: o.deadlineIn, Session: newID("s-", d.Now()), Operator: d.operator(), Resume: o.job != "", LocalDir: localDir, PlanFile: o.file,
 	})
 	progress.Done()
-	after := map[string]any{"job": rep.Job, "state": rep.State, "produced_now": rep.ProducedNow, "remaining": rep.Remaining}
-	err = errors.Join(err, log.Record(ctx, "replay dead letters", plan.Topic, nil, after, err))
+	err = errors.Join(err, log.Record(ctx, "replay dead letters", plan.Topic, nil, replayOutcome(rep), err))
 	return d.replayed(o.format, rep, err)
 }

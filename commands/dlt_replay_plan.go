@@ -7,7 +7,6 @@ import (
 
 	"github.com/weirhq/weir/dlt"
 	"github.com/weirhq/weir/internal/config"
-	"github.com/weirhq/weir/internal/term"
 )
 
 // planFile reads the plan of --plan or of the argument, and nothing where none is named.
@@ -56,13 +55,10 @@ func (o *dltReplayOptions) ask(ctx context.Context, d *Deps, conn *dlt.Conn, pla
 	if plan.Counts.Selected > severeReplay {
 		severe = []string{plan.Topic}
 	}
-	err = d.confirm(ctx, &o.confirm, question, severe...)
-	if err != nil && o.format == term.JSON { // refused: the plan is on stdout
-		if perr := d.Out.Emit(o.format, "dlt_replay", map[string]any{"plan": plan}, term.View{}); perr != nil {
-			return perr
-		}
+	if err := d.confirm(ctx, &o.confirm, question, severe...); err != nil {
+		return d.declined(o.format, "dlt_replay", map[string]any{"plan": plan}, err)
 	}
-	return err
+	return nil
 }
 
 // localJournal is the folder of local journals, with a warning to whoever uses one.

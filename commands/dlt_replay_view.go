@@ -31,9 +31,24 @@ func viewReplay(p *term.Page, r *dlt.Report) {
 	}
 }
 
+// replayOutcome is what the audit log keeps of a report.
+func replayOutcome(rep *dlt.Report) map[string]any {
+	out := map[string]any{"job": rep.Job, "state": rep.State, "produced_now": rep.ProducedNow}
+	if rep.Known {
+		out["remaining"] = rep.Remaining
+	}
+	return out
+}
+
 // replayed prints the report of a replay, and says how it ended.
 func (d *Deps) replayed(format term.Format, rep *dlt.Report, err error) error {
 	_, gate := errors.AsType[*dlt.GateError](err)
+	switch {
+	case gate && !rep.Known:
+		return d.gated(format, err)
+	case errors.Is(err, context.Canceled) && !rep.Known:
+		return errors.Join(d.refusal(format, "interrupted before it was known how far the job came: nothing was written now"), err)
+	}
 	if err != nil && !gate && !errors.Is(err, context.Canceled) {
 		if rep.Resume != "" && rep.Produced > 0 {
 			d.Out.Say("weir: %d of %d are replayed; go on with: %s", rep.Produced, rep.Selected, rep.Resume)

@@ -135,14 +135,13 @@ func (d *Deps) gated(format term.Format, err error) error {
 	if !ok {
 		return err
 	}
-	if format != term.JSON {
-		if perr := d.Out.Print(func(p *term.Page) { p.Line("%s %s", p.Mark("fail"), g.Reason) }); perr != nil {
-			return perr
-		}
-		return errGate
-	}
-	if perr := d.Out.Emit(format, "dlt_refusal", map[string]string{"reason": g.Reason}, term.View{}); perr != nil {
+	if perr := d.refusal(format, g.Reason); perr != nil {
 		return perr
 	}
 	return errGate
+}
+
+// refusal prints why nothing was done.
+func (d *Deps) refusal(format term.Format, reason string) error {
+	return d.Out.Emit(format, "dlt_refusal", map[string]string{"reason": reason}, term.View{Text: func(p *term.Page) { p.Line("%s %s", p.Mark("fail"), reason) }})
 }

@@ -67,6 +67,18 @@ func (d *Deps) confirm(ctx context.Context, c *confirmation, question string, se
 	return nil
 }
 
+// declined prints what would have been done where the confirmation is wanting: a program asked for a document, and the
+// error line does not tell it.
+func (d *Deps) declined(format term.Format, kind string, report any, err error) error {
+	if format != term.JSON {
+		return err
+	}
+	if perr := d.Out.Emit(format, kind, report, term.View{}); perr != nil {
+		return perr
+	}
+	return err
+}
+
 // auditLog opens the record of what this run changes on a cluster, and fails before
 // anything is changed where it cannot be kept.
 func (d *Deps) auditLog(ctx context.Context, conn *cluster.Conn) (*audit.Log, error) {

@@ -33,7 +33,10 @@ func (e *RefusedError) Code() string { return "refused" }
 func (e *RefusedError) Hint() string { return e.hint }
 
 // GateError says that a check did not pass: the world is not what the plan needs.
-type GateError struct{ Reason string }
+type GateError struct {
+	Reason string
+	stale  bool // the plan cannot be carried out any more, now or later
+}
 
 func (e *GateError) Error() string { return e.Reason }
 

@@ -41,7 +41,7 @@ func (c *Conn) JobState(ctx context.Context, job string) (*Aborted, *Plan, error
 		return nil, nil, err
 	}
 	if !p.found {
-		return nil, nil, &RefusedError{Reason: fmt.Sprintf("the journal does not know the job %s", job), hint: "weir dlt replay PLAN starts one"}
+		return nil, nil, &RefusedError{Reason: fmt.Sprintf("the journal does not know the job %s", job), hint: "weir dlt replay PLAN starts one; with a local journal it goes on with weir dlt resume JOB --plan PLAN"}
 	}
 	out := &Aborted{Job: job, Operator: p.operator, Produced: p.produced, WasState: p.state, SinceMS: p.atMS}
 	if p.plan == "" {
@@ -83,6 +83,8 @@ func (c *Conn) Abort(ctx context.Context, job, session, operator string) (*Abort
 	if r.prog, err = c.jobProgress(ctx, job, r.info, journalWait); err != nil {
 		return state, err
 	}
+	// Now nobody writes any more: what was read before may have been less, or nothing.
+	state.Produced, state.Operator, state.WasState, state.SinceMS = r.prog.produced, r.prog.operator, r.prog.state, r.prog.atMS
 	return state, r.note(ctx, "end", "aborted", "by "+operator)
 }
 

@@ -18,8 +18,8 @@ import (
 // Listing is every dead letter topic that was found: the JSON of `dlt list`.
 type Listing struct {
 	Topics     []ListedTopic `json:"topics"`
-	Stored     int64         `json:"stored"`
-	Unresolved *int64        `json:"unresolved"` // nil where the journal does not tell
+	Stored     *int64        `json:"stored"`     // nil where a topic was not counted
+	Unresolved *int64        `json:"unresolved"` // nil also where the journal does not tell
 	Notes      []string      `json:"notes"`
 }
 
@@ -117,8 +117,8 @@ func (c *Conn) List(ctx context.Context, d *Decoder, o ListOptions) (*Listing, e
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	allKnown := resolutions != nil
-	var unresolved int64
+	counted, allKnown := true, resolutions != nil
+	var inAll, unresolved int64
 	for i, name := range names {
 		row := found[name]
 		emit(c.Events, Event{Stage: "list", Done: int64(i), Total: int64(len(names)), Note: name, At: c.Now()})
@@ -130,12 +130,14 @@ func (c *Conn) List(ctx context.Context, d *Decoder, o ListOptions) (*Listing, e
 				row.Error = new(err.Error())
 			}
 		}
-		out.Stored += deref(row.Stored)
-		if row.Unresolved == nil {
-			allKnown = false
-		}
+		counted = counted && row.Stored != nil
+		allKnown = allKnown && row.Unresolved != nil
+		inAll += deref(row.Stored)
 		unresolved += deref(row.Unresolved)
 		out.Topics = append(out.Topics, *row)
+	}
+	if counted {
+		out.Stored = &inAll
 	}
 	if allKnown {
 		out.Unresolved = &unresolved

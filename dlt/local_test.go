@@ -29,8 +29,8 @@ func TestLocalJournal(t *testing.T) {
 				}
 			}
 		}
-		rep, err := first.Replay(ctx, newTestDecoder(t), p, ReplayOptions{Session: "s1", Batch: 50, LocalDir: dir})
-		if !errors.Is(err, context.Canceled) || rep.Produced != 200 {
+		rep, err := first.Replay(ctx, newTestDecoder(t), p, ReplayOptions{Session: "s1", Batch: 50, LocalDir: dir, PlanFile: "p.json"})
+		if !errors.Is(err, context.Canceled) || rep.Produced != 200 || rep.Resume != "weir dlt resume job --plan p.json" {
 			t.Fatalf("%v %+v", err, rep)
 		}
 		if lose {

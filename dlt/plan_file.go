@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
@@ -62,6 +63,9 @@ func ReadPlan(r io.Reader, name string) (*Plan, error) {
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&p); err != nil {
 		return nil, &RefusedError{Reason: fmt.Sprintf("read plan %s: %v", name, err), hint: "plans are written by weir dlt plan"}
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) { // two plans in one file: the second would be left undone, unsaid
+		return nil, &RefusedError{Reason: fmt.Sprintf("read plan %s: something stands behind the plan", name), hint: "a file holds one plan; plans are written by weir dlt plan"}
 	}
 	switch {
 	case p.Kind != "dlt_plan":

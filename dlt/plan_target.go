@@ -37,6 +37,9 @@ func (pl *planner) targets(ctx context.Context) error {
 		if class, dead := CandidateName(name); pl.o.To == "" && (dead && class == Dead || class == Retry) {
 			return &RefusedError{Reason: fmt.Sprintf("the origin %s of %d records is itself a %s topic", name, len(idx), class), hint: "name a target with --to"}
 		}
+		if name == JournalTopic { // a dead letter's headers may name anything
+			return &RefusedError{Reason: fmt.Sprintf("the target of %d records is %s, which only tells what was replayed", len(idx), name), hint: "name another with --to"}
+		}
 		if name == pl.p.Topic {
 			return &RefusedError{Reason: "the target is the dead letter topic itself", hint: "name another with --to"}
 		}

@@ -53,6 +53,7 @@ type ReplayOptions struct {
 	Operator string
 	Resume   bool   // the job must exist already
 	LocalDir string // folder of local journals, for plans with journal "local"
+	PlanFile string // where the plan came from, for the command that resumes
 }
 
 // replay is one session of a job.

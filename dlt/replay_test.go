@@ -248,6 +248,10 @@ func TestGates(t *testing.T) {
 		if rep.ProducedNow != 0 {
 			t.Errorf("%d records were written", rep.ProducedNow)
 		}
+		// A resume is told only where the journal knows the job: this one never began.
+		if rep.Resume != "" || !strings.HasSuffix(rep.Reason, ": plan again") {
+			t.Errorf("told to go on with %q, because %q", rep.Resume, rep.Reason)
+		}
 	}
 	t.Run("target made anew", func(t *testing.T) {
 		c, p := prepare(t)
@@ -278,8 +282,39 @@ func TestGates(t *testing.T) {
 		later := *c.Conn
 		later.Now = func() time.Time { return time.Now().Add(25 * time.Hour) }
 		rep, err := later.Replay(ctx, dec, p, ReplayOptions{})
-		if err == nil || !strings.Contains(err.Error(), "expired") {
+		if err == nil || !strings.Contains(err.Error(), "expired") || rep.Resume != "" || !strings.HasSuffix(rep.Reason, ": plan again") {
 			t.Errorf("want expired, have %v (%+v)", err, rep)
+		}
+	})
+	t.Run("begun", func(t *testing.T) {
+		c, p := prepare(t)
+		first, cancel := context.WithCancel(ctx)
+		conn := *c.Conn
+		conn.Events = func(e Event) {
+			if e.Stage == "replay" {
+				cancel()
+			}
+		}
+		if rep, err := conn.Replay(first, dec, p, ReplayOptions{Session: "s1", Batch: 4}); !errors.Is(err, context.Canceled) || rep.Produced != 4 {
+			t.Fatalf("%v %+v", err, rep)
+		}
+		// What was replayed is told, not 0, and an expired plan does not stop a job that began.
+		conn.Events, conn.Now = nil, func() time.Time { return time.Now().Add(25 * time.Hour) }
+		rep, err := conn.Replay(ctx, dec, p, ReplayOptions{Session: "s2"})
+		if err == nil || rep.Produced != 4 || rep.Remaining != 6 || rep.Resume != "weir dlt resume job" || strings.Contains(rep.Reason, "plan again") {
+			t.Errorf("expired: %v %+v", err, rep)
+		}
+		if err := c.fake.DeleteTopic("orders"); err != nil {
+			t.Fatal(err)
+		}
+		rep, err = c.Replay(ctx, dec, p, ReplayOptions{Session: "s3", Resume: true})
+		if err == nil || rep.Produced != 4 || rep.Remaining != 6 || rep.Resume != "" || !strings.HasSuffix(rep.Reason, ": plan again") {
+			t.Errorf("target gone: %v %+v", err, rep)
+		}
+		// The journal of another cluster's job is there: nothing is known here.
+		p.ClusterID = "another"
+		if rep, err := c.Replay(ctx, dec, p, ReplayOptions{Session: "s4"}); err == nil || rep.Known || rep.Resume != "" {
+			t.Errorf("another cluster: %v %+v", err, rep)
 		}
 	})
 	t.Run("changed plan", func(t *testing.T) {
@@ -294,6 +329,9 @@ func TestGates(t *testing.T) {
 		c, p := prepare(t)
 		p.Ranges[0].CRCs[0] ^= 1
 		p.Digest = p.digest()
-		run(t, c, p, "is not the record of the plan")
+		rep, err := c.Replay(ctx, dec, p, ReplayOptions{Session: "s"})
+		if err == nil || !strings.Contains(err.Error(), "is not the record of the plan") || rep.ProducedNow != 0 {
+			t.Errorf("%v %+v", err, rep)
+		}
 	})
 }

@@ -27,7 +27,8 @@ type Report struct {
 	FailedRecords []FailedRecord `json:"failed_records"`
 	SkippedRecs   []FailedRecord `json:"skipped_records"`
 	Outputs       []Output       `json:"outputs"` // where every record went
-	Resume        string         `json:"resume"`  // the command, empty when done
+	Resume        string         `json:"resume"`  // the command, empty when done and where nothing can be resumed
+	Known         bool           `json:"-"`       // false: it ended before it knew what earlier sessions did, and the figures are not the job's
 }
 
 // Output says where a run of records went.
@@ -50,7 +51,9 @@ func (r *Report) check() error {
 
 func (r *replay) finish(err error) {
 	rep := r.rep
+	begun := false // and so is known to weir dlt resume
 	if p := r.prog; p != nil {
+		rep.Known, begun = true, p.found
 		rep.Produced, rep.Failed, rep.Skipped = p.produced, int64(len(p.failed)), int64(len(p.skipped))
 		rep.FailedRecords = append(rep.FailedRecords, p.failed...)
 		rep.SkippedRecs = append(rep.SkippedRecs, p.skipped...)
@@ -64,6 +67,7 @@ func (r *replay) finish(err error) {
 	if elapsed > 0 {
 		rep.RatePerSecond = float64(rep.ProducedNow) / elapsed.Seconds()
 	}
+	over := false
 	switch {
 	case err != nil && errors.Is(err, context.Canceled):
 		rep.State, rep.Reason = "interrupted", "interrupted"
@@ -71,13 +75,21 @@ func (r *replay) finish(err error) {
 		rep.State, rep.Reason = "failed", err.Error()
 		if g, ok := errors.AsType[*GateError](err); ok {
 			rep.State, rep.Reason = "paused", g.Reason
+			over = rep.Known && (g.stale || !begun)
 		}
 	case rep.Remaining == 0:
 		rep.State = "done"
 	default:
 		rep.State = cmp.Or(rep.State, "stopped")
 	}
-	if rep.Remaining > 0 {
+	switch {
+	case rep.Remaining == 0:
+	case over:
+		rep.Reason += ": plan again"
+	case begun:
 		rep.Resume = "weir dlt resume " + rep.Job
+		if r.local() || r.prog.plan == "" { // the journal topic does not hold the plan
+			rep.Resume += " --plan " + cmp.Or(r.o.PlanFile, "PLAN")
+		}
 	}
 }

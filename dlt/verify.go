@@ -13,6 +13,44 @@ import (
 
 // verify checks that the world is still the one of the plan.
 func (r *replay) verify(ctx context.Context) error {
+	m, err := r.c.Admin.Metadata(kadm.WithAuthorizedOps(ctx), r.p.Topic)
+	if err != nil {
+		return fmt.Errorf("replay %s: %w", r.p.Job, err)
+	}
+	if m.Cluster != r.p.ClusterID {
+		return &GateError{Reason: fmt.Sprintf("the plan was made on cluster %s, this is %s", r.p.ClusterID, m.Cluster)}
+	}
+	if err := r.unchanged(ctx, m.Topics[r.p.Topic]); err != nil {
+		if _, gate := errors.AsType[*GateError](err); gate {
+			r.look(ctx)
+		}
+		return err
+	}
+	return nil
+}
+
+// lookWait is how long look waits for another job's open transaction. What it reads is only told, so it may give up.
+const lookWait = 10 * time.Second
+
+// look reads how far the job came, for the report of a session that may not begin: what earlier ones wrote must not be
+// told as nothing. Where it cannot be read the report says that it is not known.
+func (r *replay) look(ctx context.Context) {
+	if !r.local() {
+		info, err := r.c.findJournal(ctx)
+		if errors.Is(err, ErrNoJournal) {
+			r.prog = &progress{}
+		}
+		if err != nil {
+			return
+		}
+		r.info = info
+	}
+	if p, err := r.progressNow(ctx, lookWait); err == nil {
+		r.prog = p
+	}
+}
+
+func (r *replay) unchanged(ctx context.Context, td kadm.TopicDetail) error {
 	p := r.p
 	if p.Digest != p.digest() {
 		return &GateError{Reason: "the plan is not what was planned (the digest differs)"}
@@ -21,30 +59,23 @@ func (r *replay) verify(ctx context.Context) error {
 		return err
 	}
 	if now := r.c.Now(); !r.o.Resume && now.UnixMilli() > p.ExpiresMS {
-		return &GateError{Reason: fmt.Sprintf("the plan expired at %s: plan again", time.UnixMilli(p.ExpiresMS).UTC().Format(time.RFC3339))}
+		return &GateError{Reason: fmt.Sprintf("the plan expired at %s", time.UnixMilli(p.ExpiresMS).UTC().Format(time.RFC3339))}
 	}
-	m, err := r.c.Admin.Metadata(kadm.WithAuthorizedOps(ctx), p.Topic)
-	if err != nil {
-		return fmt.Errorf("replay %s: %w", p.Job, err)
-	}
-	if m.Cluster != p.ClusterID {
-		return &GateError{Reason: fmt.Sprintf("the plan was made on cluster %s, this is %s", p.ClusterID, m.Cluster)}
-	}
-	if err := r.same(m.Topics[p.Topic], p.Topic, p.TopicID, "dead letter topic"); err != nil {
+	if err := r.same(td, p.Topic, p.TopicID, "dead letter topic"); err != nil {
 		return err
 	}
-	r.topicID = m.Topics[p.Topic].ID
+	r.topicID = td.ID
 	return r.sameTargets(ctx)
 }
 
 func (r *replay) same(td kadm.TopicDetail, name, id, what string) error {
 	switch {
 	case errors.Is(td.Err, kerr.UnknownTopicOrPartition):
-		return &GateError{Reason: fmt.Sprintf("the %s %s does not exist any more", what, name)}
+		return &GateError{stale: true, Reason: fmt.Sprintf("the %s %s does not exist any more", what, name)}
 	case td.Err != nil:
 		return fmt.Errorf("replay %s: %s: %w", r.p.Job, name, td.Err)
 	case td.ID.String() != id:
-		return &GateError{Reason: fmt.Sprintf("the %s %s was made anew since the plan: its id was %s and is %s", what, name, id, td.ID)}
+		return &GateError{stale: true, Reason: fmt.Sprintf("the %s %s was made anew since the plan: its id was %s and is %s", what, name, id, td.ID)}
 	}
 	return nil
 }
@@ -61,7 +92,7 @@ func (r *replay) sameTargets(ctx context.Context) error {
 			return err
 		}
 		if len(td.Partitions) != t.Partitions {
-			return &GateError{Reason: fmt.Sprintf("the target %s has %d partitions, the plan was made for %d", t.Topic, len(td.Partitions), t.Partitions)}
+			return &GateError{stale: true, Reason: fmt.Sprintf("the target %s has %d partitions, the plan was made for %d", t.Topic, len(td.Partitions), t.Partitions)}
 		}
 		if len(td.AuthorizedOperations) > 0 && !slices.Contains(td.AuthorizedOperations, kadm.OpWrite) && !slices.Contains(td.AuthorizedOperations, kadm.OpAll) {
 			return &DeniedError{Op: "replay " + r.p.Job, Right: "WRITE", Resource: "topic " + t.Topic}
@@ -90,7 +121,7 @@ func (r *replay) trimmed(ctx context.Context, todo []Range) error {
 			}
 			if lost.Len() > 0 {
 				text, _ := lost.MarshalText()
-				return &GateError{Reason: fmt.Sprintf("%s partition %d was trimmed since the plan: %d planned records are gone, offsets %s", r.p.Topic, t.Partition, lost.Len(), text)}
+				return &GateError{stale: true, Reason: fmt.Sprintf("%s partition %d was trimmed since the plan: %d planned records are gone, offsets %s", r.p.Topic, t.Partition, lost.Len(), text)}
 			}
 		}
 	}
