@@ -44,19 +44,17 @@ func newDLTAbort(d *Deps) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			known := true
 			state, _, err := conn.JobState(ctx, args[0])
 			if _, unknown := errors.AsType[*dlt.UnknownProgressError](err); unknown {
 				// That is what an abort is for: its transaction may be what keeps the journal from being read.
 				d.Log.Warn(err.Error())
-				known = false
 				state, err = &dlt.Aborted{Job: args[0], WasState: "unknown"}, nil
 			}
 			if err != nil {
 				return dltFailure("abort", args[0], err)
 			}
-			if format != term.JSON && known {
-				d.Out.Note("job %s of %s: %s, %d records written", state.Job, cmp.Or(state.Operator, "unknown"), state.WasState, state.Produced)
+			if format != term.JSON && state.Produced != nil {
+				d.Out.Note("job %s of %s: %s, %d records written", state.Job, cmp.Or(state.Operator, "unknown"), state.WasState, *state.Produced)
 			}
 			if confirm.dryRun {
 				return d.Out.Emit(format, "dlt_abort", state, term.View{Text: func(p *term.Page) { p.Line("Would end job %s (dry run).", state.Job) }})
@@ -74,7 +72,7 @@ func newDLTAbort(d *Deps) *cobra.Command {
 				return dltFailure("abort", args[0], err)
 			}
 			return d.Out.Emit(format, "dlt_abort", state, term.View{Text: func(p *term.Page) {
-				p.Line("%s job %s ended; its %s records stay where they are", p.Mark("ok"), state.Job, p.Int(state.Produced))
+				p.Line("%s job %s ended; its %s records stay where they are", p.Mark("ok"), state.Job, p.Int(*state.Produced))
 			}})
 		},
 	}

@@ -42,8 +42,8 @@ func (o *dltReplayOptions) bind(fs *pflag.FlagSet) {
 }
 
 func (o *dltReplayOptions) validate() (err error) {
-	if o.rate < 0 || o.canary < 0 {
-		return usage("", "--rate and --canary take no negative numbers")
+	if !(o.rate >= 0) || o.canary < 0 { // NaN is no rate
+		return usage("", "--rate and --canary take 0 and more")
 	}
 	if o.settleFor, err = term.ParseDuration(o.settle); err != nil {
 		return usage("write 60s", "--settle %q", o.settle)

@@ -25,9 +25,9 @@ type Aborted struct {
 	Job      string `json:"job"`
 	Topic    string `json:"topic"`
 	Operator string `json:"operator"` // who held the job
-	Produced int64  `json:"produced"` // stays where it is: a log knows no way back
+	Produced *int64 `json:"produced"` // stays where it is: nil where the journal could not be read; it stays where it is: a log knows no way back
 	WasState string `json:"was_state"`
-	SinceMS  int64  `json:"last_entry_ms"`
+	SinceMS  *int64 `json:"last_entry_ms"` // nil where the journal could not be read
 }
 
 // JobState reads what the journal knows of a job.
@@ -43,7 +43,7 @@ func (c *Conn) JobState(ctx context.Context, job string) (*Aborted, *Plan, error
 	if !p.found {
 		return nil, nil, &RefusedError{Reason: fmt.Sprintf("the journal does not know the job %s", job), hint: "weir dlt replay PLAN starts one; with a local journal it goes on with weir dlt resume JOB --plan PLAN"}
 	}
-	out := &Aborted{Job: job, Operator: p.operator, Produced: p.produced, WasState: p.state, SinceMS: p.atMS}
+	out := &Aborted{Job: job, Operator: p.operator, Produced: &p.produced, WasState: p.state, SinceMS: &p.atMS}
 	if p.plan == "" {
 		return out, nil, nil
 	}
@@ -84,7 +84,7 @@ func (c *Conn) Abort(ctx context.Context, job, session, operator string) (*Abort
 		return state, err
 	}
 	// Now nobody writes any more: what was read before may have been less, or nothing.
-	state.Produced, state.Operator, state.WasState, state.SinceMS = r.prog.produced, r.prog.operator, r.prog.state, r.prog.atMS
+	state.Produced, state.Operator, state.WasState, state.SinceMS = new(r.prog.produced), r.prog.operator, r.prog.state, new(r.prog.atMS)
 	return state, r.note(ctx, "end", "aborted", "by "+operator)
 }
 

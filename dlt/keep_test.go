@@ -291,7 +291,7 @@ func TestAbort(t *testing.T) {
 		t.Fatal(err)
 	}
 	state, plan, err := c.JobState(ctx, "stop")
-	if err != nil || plan == nil || plan.Digest != p.Digest || state.Produced != 50 {
+	if err != nil || plan == nil || plan.Digest != p.Digest || deref(state.Produced) != 50 {
 		t.Fatalf("state %+v, plan %v, %v", state, plan != nil, err)
 	}
 	// What the first look cannot read is read when the job is taken over, and never told as 0.
@@ -304,7 +304,7 @@ func TestAbort(t *testing.T) {
 		}
 		return c.Client(opts...)
 	}
-	if state, err = blind.Abort(ctx, "stop", "s2", "me"); err != nil || state.Produced != 50 || state.WasState == "unknown" {
+	if state, err = blind.Abort(ctx, "stop", "s2", "me"); err != nil || deref(state.Produced) != 50 || state.WasState == "unknown" {
 		t.Fatalf("%v %+v", err, state)
 	}
 	if _, err := c.Replay(ctx, newTestDecoder(t), p, ReplayOptions{Session: "s3", Resume: true}); err == nil || !strings.Contains(err.Error(), "was aborted") {
