@@ -12,6 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
+
+	"github.com/weirhq/weir/demo/broker"
 )
 
 // testCluster is an embedded broker with three nodes and the topics that a test names.
@@ -28,6 +30,7 @@ func newCluster(tb testing.TB, opts ...kfake.Opt) *testCluster {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(fake.Close)
+	broker.KeepAborted(fake)
 	c := &testCluster{Conn: connTo(tb, fake.ListenAddrs()), fake: fake, addrs: fake.ListenAddrs()}
 	return c
 }

@@ -20,6 +20,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
+
+	"github.com/weirhq/weir/demo/broker"
 )
 
 // The test binary is also the broker and the replayer of the kill test, so that both can be killed.
@@ -51,6 +53,7 @@ func brokerMain() {
 		os.Exit(1)
 	}
 	defer c.Close()
+	broker.KeepAborted(c)
 	fmt.Println(strings.Join(c.ListenAddrs(), ","))
 	if os.Getenv(envShuffle) != "" {
 		go func() {

@@ -21,6 +21,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"slices"
 	"sync/atomic"
@@ -103,6 +104,7 @@ func Start(cfg Config) (*Broker, error) {
 	}
 	b.cluster = c
 	b.addrs = c.ListenAddrs()
+	KeepAborted(c)
 	if len(cfg.Users) > 0 {
 		checkPlain(c, plainPasswords(cfg.Users))
 	}
@@ -194,6 +196,20 @@ func plainPasswords(users []User) map[string]string {
 		}
 	}
 	return m
+}
+
+// KeepAborted lets no fetch end in the middle of a partition because the whole answer is
+// large enough: kfake then does not tell which transactions of that partition were
+// aborted, and a read_committed reader takes their records for committed. How much a
+// partition may hold still counts.
+func KeepAborted(c *kfake.Cluster) {
+	c.ControlKey(kmsg.Fetch.Int16(), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		if req, ok := r.(*kmsg.FetchRequest); ok && req.IsolationLevel == 1 { // read_committed
+			req.MaxBytes = math.MaxInt32
+		}
+		return nil, nil, false
+	})
 }
 
 // checkPlain judges PLAIN before kfake does: kfake compares with the zero value

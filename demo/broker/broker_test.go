@@ -287,3 +287,54 @@ func TestConfigIsChecked(t *testing.T) {
 		}
 	}
 }
+
+// A read_committed reader that takes small answers must not be handed what was aborted.
+func TestSmallFetchesHideWhatWasAborted(t *testing.T) {
+	b, err := broker.Start(broker.Config{Nodes: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	client := func(opts ...kgo.Opt) *kgo.Client {
+		cl, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(b.Addrs()...)}, opts...)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(cl.Close)
+		return cl
+	}
+	if _, err := kadm.NewClient(client()).CreateTopic(ctx, 1, 1, nil, "orders"); err != nil {
+		t.Fatal(err)
+	}
+	w := client(kgo.TransactionalID("t"), kgo.DefaultProduceTopic("orders"), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(kgo.NoCompression()))
+	write := func(n int, value []byte, end kgo.TransactionEndTry) {
+		if err := w.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		for range n { // a batch each
+			if err := w.ProduceSync(ctx, &kgo.Record{Value: value}).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.EndTransaction(ctx, end); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(30, make([]byte, 10<<10), kgo.TryAbort)
+	write(1, []byte("last"), kgo.TryCommit)
+	r := client(kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{"orders": {0: kgo.NewOffset().At(0)}}), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxBytes(64<<10))
+	for n := 0; ; n++ {
+		fs := r.PollRecords(ctx, 1)
+		if err := fs.Err(); err != nil || fs.NumRecords() != 1 {
+			t.Fatal(err)
+		}
+		if string(fs.Records()[0].Value) == "last" {
+			if n > 0 {
+				t.Errorf("%d aborted records came before the committed one", n)
+			}
+			return
+		}
+	}
+}
