@@ -25,7 +25,7 @@ type Aborted struct {
 	Job      string `json:"job"`
 	Topic    string `json:"topic"`
 	Operator string `json:"operator"` // who held the job
-	Produced *int64 `json:"produced"` // stays where it is: nil where the journal could not be read; it stays where it is: a log knows no way back
+	Produced *int64 `json:"produced"` // stays where it is: a log knows no way back; nil where the journal could not be read
 	WasState string `json:"was_state"`
 	SinceMS  *int64 `json:"last_entry_ms"` // nil where the journal could not be read
 }
