@@ -196,6 +196,16 @@ func TestTerminalInterruptedQuestion(t *testing.T) {
 	}
 }
 
+// A terminal would act on a message's bytes: they go to a file, or the witness is shown as text.
+func TestTerminalKeepsBinaryOut(t *testing.T) {
+	t.Parallel()
+	b, _ := shop(t)
+	x := onTerminal(t, b, nil, "compat", "witness", "v1.proto", "v2.proto", "--binary")
+	if out := x.ends(2); !strings.Contains(out, "--binary does not print to a terminal") {
+		t.Errorf("%s", out)
+	}
+}
+
 // --no-input asks nothing on a terminal either.
 func TestTerminalNoInput(t *testing.T) {
 	t.Parallel()

@@ -39,6 +39,9 @@ func newCompatWitness(d *Deps) *cobra.Command {
 			Offline: "yes", ExitCodes: "3  there is no such message, or none was found",
 		},
 		RunE: func(c *cobra.Command, args []string) error {
+			if o.binary && d.Out.OutTTY {
+				return usage("send it to a file with >", "--binary does not print to a terminal")
+			}
 			o.old, o.new = args[0], args[1]
 			return runCompatWitness(c.Context(), d, o)
 		},

@@ -111,10 +111,10 @@ func runDLTDiscard(ctx context.Context, d *Deps, topic string, o *dltDiscardOpti
 	if err := conn.EnsureJournal(ctx); err != nil {
 		return dltFailure("discard", topic, err)
 	}
-	_, err = conn.Discard(ctx, res.Job, newID("s-", d.Now()), d.operator(), topic, id, o.reason, offsets)
+	noted, err := conn.Discard(ctx, res.Job, newID("s-", d.Now()), d.operator(), topic, id, o.reason, offsets)
 	after := map[string]any{"job": res.Job, "reason": o.reason, "records": n}
 	if err = errors.Join(err, log.Record(ctx, "discard dead letters", topic, nil, after, err)); err != nil {
 		return dltFailure("discard", topic, err)
 	}
-	return d.Out.Emit(o.format, "dlt_discard", res, view(true))
+	return d.Out.Emit(o.format, "dlt_discard", noted, view(true))
 }

@@ -22,7 +22,8 @@ func newTopic(d *Deps) *cobra.Command {
 	)
 }
 
-// topicsToChange reads the topics that names select, on a cluster that may be written to.
+// topicsToChange reads the topics that names select, on a cluster that may be written to. A
+// dry run needs that too: it is the writing request that the brokers are asked to judge.
 func topicsToChange(ctx context.Context, conn *cluster.Conn, op string, names []string, regex bool) ([]cluster.Topic, error) {
 	if err := conn.Writable(op, joinComma(names)); err != nil {
 		return nil, err
@@ -30,10 +31,16 @@ func topicsToChange(ctx context.Context, conn *cluster.Conn, op string, names []
 	return conn.SelectTopics(ctx, op, names, regex)
 }
 
-// topicsToLose are those to change where records are to be lost. It refuses Kafka's own
-// topics, which the embedded broker would allow, and those that this user may not delete from.
-func topicsToLose(ctx context.Context, conn *cluster.Conn, op string, names []string, regex bool) ([]cluster.Topic, error) {
-	topics, err := topicsToChange(ctx, conn, op, names, regex)
+// topicsToLose are those where records are to be lost. It refuses Kafka's own topics, which
+// the embedded broker would allow, and those that this user may not delete from. A dry run
+// only reads: a read-only profile may look.
+func topicsToLose(ctx context.Context, conn *cluster.Conn, op string, names []string, regex, dryRun bool) ([]cluster.Topic, error) {
+	if !dryRun {
+		if err := conn.Writable(op, joinComma(names)); err != nil {
+			return nil, err
+		}
+	}
+	topics, err := conn.SelectTopics(ctx, op, names, regex)
 	if err != nil {
 		return nil, err
 	}

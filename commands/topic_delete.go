@@ -58,7 +58,7 @@ func runTopicDelete(ctx context.Context, d *Deps, o *topicDeleteOptions) error {
 	if err != nil {
 		return err
 	}
-	topics, err := topicsToLose(ctx, conn, "delete topic", o.names, o.regex)
+	topics, err := topicsToLose(ctx, conn, "delete topic", o.names, o.regex, o.dryRun)
 	if err != nil {
 		return err
 	}

@@ -73,7 +73,7 @@ func runTopicPurge(ctx context.Context, d *Deps, o *topicPurgeOptions) error {
 		return err
 	}
 	name := o.scope.Topic
-	topics, err := topicsToLose(ctx, conn, "purge topic", []string{name}, false)
+	topics, err := topicsToLose(ctx, conn, "purge topic", []string{name}, false, o.dryRun)
 	if err != nil {
 		return err
 	}

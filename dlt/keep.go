@@ -95,6 +95,16 @@ type DiscardResult struct {
 	Reason  string             `json:"reason"`
 	Records int64              `json:"records"`
 	Offsets map[int32]*Offsets `json:"offsets"`
+	// Done says that they are noted; false in a dry run.
+	Done bool `json:"done"`
+}
+
+// notTheJournal refuses to handle what tells how everything else was handled.
+func notTheJournal(op, topic string) error {
+	if topic != JournalTopic {
+		return nil
+	}
+	return &RefusedError{Reason: op + " " + topic + ": it holds no dead letters, it tells what was done with them", hint: "name a dead letter topic; weir dlt list shows them"}
 }
 
 // discardChunk bounds one journal entry.
@@ -102,6 +112,9 @@ const discardChunk = 20_000
 
 // Select reads the offsets a selection means. Records that are handled already are left out.
 func (c *Conn) Select(ctx context.Context, d *Decoder, topic string, sel Selection) (id string, offsets map[int32]*Offsets, n int64, err error) {
+	if err := notTheJournal("discard", topic); err != nil {
+		return "", nil, 0, err
+	}
 	if err := sel.Compile(); err != nil {
 		return "", nil, 0, &RefusedError{Reason: err.Error()}
 	}
@@ -177,7 +190,11 @@ func (c *Conn) Discard(ctx context.Context, job, session, operator, topic, topic
 			}
 		}
 	}
-	return out, flush()
+	if err := flush(); err != nil {
+		return out, err
+	}
+	out.Done = true
+	return out, nil
 }
 
 // PurgePlan says what a purge may take: in each partition the records before the first one that nobody has handled.
@@ -202,6 +219,9 @@ type PurgeRange struct {
 
 // PlanPurge finds the contiguous handled prefix of every partition.
 func (c *Conn) PlanPurge(ctx context.Context, topic string) (*PurgePlan, error) {
+	if err := notTheJournal("purge", topic); err != nil {
+		return nil, err
+	}
 	td, err := c.topicDetail(ctx, topic)
 	if err != nil {
 		return nil, err

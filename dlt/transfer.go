@@ -42,11 +42,13 @@ func (c *Conn) Export(ctx context.Context, d *Decoder, topic string, sel Selecti
 	return n, err
 }
 
-// Imported is what Import did.
+// Imported is what Import did, or would do.
 type Imported struct {
 	Topic    string `json:"topic"`
 	Records  int64  `json:"records"`
 	Remapped int64  `json:"remapped"` // whose partition does not exist and who went to another
+	// Done says that the whole archive is written; false in a dry run, and where it stopped.
+	Done bool `json:"done"`
 	// Stopped says why the rest was not written; nil when all of it was.
 	Stopped *string `json:"stopped"`
 }
@@ -102,5 +104,9 @@ func (c *Conn) Import(ctx context.Context, r io.Reader, name, topic string) (*Im
 			emit(c.Events, Event{Stage: "import", Done: out.Records, At: c.Now()})
 		}
 	}
-	return out, flush()
+	if err := flush(); err != nil {
+		return out, err
+	}
+	out.Done = true
+	return out, nil
 }
