@@ -134,6 +134,13 @@ type Scope struct {
 	Reason string `json:"reason"`
 }
 
+// Proven says that nothing can have been left out.
+func (s Scope) Proven() bool { return s.Complete != nil && *s.Complete }
+
+// NamedScope is the scope of topics that were asked for one by one: each answers or says
+// why not.
+func NamedScope() Scope { return Scope{new(true), "every topic was asked for by name"} }
+
 // TopicList is a listing with its scope.
 type TopicList struct {
 	Topics []Topic `json:"topics"`
@@ -189,11 +196,10 @@ func (c *Conn) Topics(ctx context.Context, q TopicsQuery) (*TopicList, error) {
 	}
 	slices.SortFunc(out.Topics, func(a, b Topic) int { return cmp.Compare(a.Name, b.Name) })
 	if len(q.Names) > 0 {
-		yes := true
-		out.Scope = Scope{&yes, "every topic was asked for by name"}
+		out.Scope = NamedScope()
 		return out, nil
 	}
-	out.Scope, err = c.topicScope(ctx)
+	out.Scope, err = TopicScope(ctx, c.Client)
 	return out, err
 }
 
@@ -201,14 +207,14 @@ func (c *Conn) Topics(ctx context.Context, q TopicsQuery) (*TopicList, error) {
 // only to those who may describe it, and to all others that they may not.
 const scopeProbe = "weir.scope-probe.b1946ac92492d2347c6235b4d2611184"
 
-// topicScope finds out whether a listing of all topics can have been complete, by
+// TopicScope finds out whether a listing of all topics can have been complete, by
 // naming a topic that does not exist.
-func (c *Conn) topicScope(ctx context.Context) (Scope, error) {
+func TopicScope(ctx context.Context, cl *kgo.Client) (Scope, error) {
 	req := kmsg.NewPtrMetadataRequest()
 	t := kmsg.NewMetadataRequestTopic()
 	t.Topic = new(scopeProbe)
 	req.Topics = append(req.Topics, t)
-	resp, err := req.RequestWith(ctx, c.Client)
+	resp, err := req.RequestWith(ctx, cl)
 	if err != nil {
 		return Scope{}, Classify("list topics", "", err)
 	}

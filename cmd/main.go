@@ -50,7 +50,7 @@ func runOn(ctx context.Context, screen *term.Screen, args, environ []string, bui
 	defer p.close()
 
 	c, err := root.ExecuteContextC(ctx)
-	return p.finish(ctx, c, args, d.OtherProtocol(ctx, cmp.Or(err, p.helpErr)))
+	return p.finish(ctx, c, args, d.Recorded(d.OtherProtocol(ctx, cmp.Or(err, p.helpErr))))
 }
 
 // lookupEnv is the environment for secrets that lie in variables.

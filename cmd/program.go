@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/user"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -63,8 +64,10 @@ func (p *program) config() (*config.Config, error) {
 			return
 		}
 		home := p.env("HOME")
-		if home == "" {
-			home, _ = os.UserHomeDir()
+		if home == "" { // a service or a container: the system may know
+			if u, err := user.Current(); err == nil {
+				home = u.HomeDir
+			}
 		}
 		p.cfg, p.cfgErr = config.Load(p.flags, config.Environment{Getenv: p.env, Dir: filepath.Clean(dir), Home: home})
 	})

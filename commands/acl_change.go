@@ -79,7 +79,6 @@ func (w *aclWrite) perform(ctx context.Context, d *Deps) error {
 		return err
 	}
 	failure := w.write(ctx, w.change)
-	var recorded error
 	for i := range w.change.Steps {
 		s := &w.change.Steps[i]
 		var before, after any
@@ -94,9 +93,7 @@ func (w *aclWrite) perform(ctx context.Context, d *Deps) error {
 		default:
 			continue
 		}
-		if err := log.Record(ctx, w.verb+" acl", s.String(), before, after, bad); err != nil && recorded == nil {
-			recorded = err
-		}
+		log.Record(ctx, w.verb+" acl", s.String(), before, after, bad)
 	}
 	made := w.change.Count(w.done)
 	failed := w.change.Count(cluster.ACLFailed)
@@ -119,7 +116,7 @@ func (w *aclWrite) perform(ctx context.Context, d *Deps) error {
 	case failed > 0 || failure != nil:
 		return errPartial
 	}
-	return recorded
+	return nil
 }
 
 func failedRows(c *cluster.ACLChange) error {

@@ -119,7 +119,8 @@ func (o *applyOptions) execute(ctx context.Context, d *Deps, conn *cluster.Conn,
 	}
 	bar := d.Out.Progress("apply", d.Now)
 	r, err := p.Apply(ctx, conn, func(e plan.Event) { bar.Update(int64(e.Done), int64(e.Total)) }, func(out *plan.Outcome) error {
-		return log.Record(context.WithoutCancel(ctx), string(out.Op)+" "+string(out.Kind), out.Subject(), out.Before(), out.After(), out.Failure())
+		log.Record(context.WithoutCancel(ctx), string(out.Op)+" "+string(out.Kind), out.Subject(), out.Before(), out.After(), out.Failure())
+		return nil
 	})
 	bar.Done()
 	if !r.Settled {
@@ -138,7 +139,7 @@ func (o *applyOptions) execute(ctx context.Context, d *Deps, conn *cluster.Conn,
 		return &Error{code: Interrupted, err: fmt.Errorf("interrupted after %s", plural(r.Done, "step")), hint: "run apply again: it goes on with what is left"}
 	case r.Failed+r.Unknown+r.NotTried > 0:
 		if err != nil && r.NotTried > 0 {
-			d.Out.Note("apply ended early: %v", err)
+			d.Log.Warn("apply ended early: " + err.Error())
 		}
 		return errPartial
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weirhq/weir/cluster"
+	"github.com/weirhq/weir/internal/audit"
 	"github.com/weirhq/weir/internal/config"
 	"github.com/weirhq/weir/internal/term"
 )
@@ -38,6 +39,8 @@ type Deps struct {
 	// Run runs another command line of this program in the same process, as the
 	// tour does, and returns what it printed.
 	Run func(ctx context.Context, args ...string) (stdout, stderr string, exit int)
+
+	audit *audit.Log // of what this run changes; nil until it changes something
 }
 
 // Version says which weir this is.

@@ -68,7 +68,8 @@ func newDLTAbort(d *Deps) *cobra.Command {
 			}
 			before := state.WasState
 			state, err = conn.Abort(ctx, args[0], newID("s-", d.Now()), d.operator())
-			if err = errors.Join(err, log.Record(ctx, "abort replay", args[0], before, "aborted", err)); err != nil {
+			log.Record(ctx, "abort replay", args[0], before, "aborted", err)
+			if err != nil {
 				return dltFailure("abort", args[0], err)
 			}
 			return d.Out.Emit(format, "dlt_abort", state, term.View{Text: func(p *term.Page) {

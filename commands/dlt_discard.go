@@ -2,7 +2,6 @@ package commands
 
 import (
 	"context"
-	"errors"
 
 	"github.com/spf13/cobra"
 
@@ -113,7 +112,8 @@ func runDLTDiscard(ctx context.Context, d *Deps, topic string, o *dltDiscardOpti
 	}
 	noted, err := conn.Discard(ctx, res.Job, newID("s-", d.Now()), d.operator(), topic, id, o.reason, offsets)
 	after := map[string]any{"job": res.Job, "reason": o.reason, "records": n}
-	if err = errors.Join(err, log.Record(ctx, "discard dead letters", topic, nil, after, err)); err != nil {
+	log.Record(ctx, "discard dead letters", topic, nil, after, err)
+	if err != nil {
 		return dltFailure("discard", topic, err)
 	}
 	return d.Out.Emit(o.format, "dlt_discard", noted, view(true))

@@ -104,12 +104,11 @@ func runDLTImport(ctx context.Context, d *Deps, o *dltImportOptions) error {
 		return err
 	}
 	res, err := conn.Import(ctx, in, o.file, o.to)
-	var unlogged error
 	if res != nil { // some records may be written even when it failed
-		unlogged = log.Record(ctx, "import records", o.to, nil, map[string]any{"file": o.file, "records": res.Records, "remapped": res.Remapped}, err)
+		log.Record(ctx, "import records", o.to, nil, map[string]any{"file": o.file, "records": res.Records, "remapped": res.Remapped}, err)
 	}
 	if err != nil && (res == nil || res.Records == 0) {
-		return errors.Join(dltFailure("import", o.to, err), unlogged)
+		return dltFailure("import", o.to, err)
 	}
 	if err != nil {
 		res.Stopped = new(err.Error())
@@ -119,11 +118,11 @@ func runDLTImport(ctx context.Context, d *Deps, o *dltImportOptions) error {
 	}
 	switch {
 	case errors.Is(err, context.Canceled):
-		return errors.Join(dltFailure("import", o.to, err), unlogged)
-	case err != nil && unlogged == nil:
+		return dltFailure("import", o.to, err)
+	case err != nil:
 		return errPartial
 	}
-	return unlogged
+	return nil
 }
 
 func viewImported(res *dlt.Imported) term.View {

@@ -2,7 +2,6 @@ package commands
 
 import (
 	"context"
-	"errors"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -89,12 +88,9 @@ func runDLTPurge(ctx context.Context, d *Deps, topic string, o *dltPurgeOptions)
 		return d.gated(o.format, dltFailure("archive", topic, err))
 	}
 	err = conn.Purge(ctx, plan)
-	unrecorded := log.Record(ctx, "purge dead letters", topic, plan.Ranges, map[string]any{"removed": plan.Records, "archive": plan.Archive}, err)
+	log.Record(ctx, "purge dead letters", topic, plan.Ranges, map[string]any{"removed": plan.Records, "archive": plan.Archive}, err)
 	if err != nil {
-		return d.gated(o.format, dltFailure("purge", topic, errors.Join(err, unrecorded)))
-	}
-	if unrecorded != nil {
-		return unrecorded
+		return d.gated(o.format, dltFailure("purge", topic, err))
 	}
 	return d.Out.Emit(o.format, "dlt_purge", plan, view)
 }

@@ -2,7 +2,6 @@ package commands
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -142,6 +141,6 @@ func runDLTReplay(ctx context.Context, d *Deps, o *dltReplayOptions) error {
 		Deadline: o.deadlineIn, Session: newID("s-", d.Now()), Operator: d.operator(), Resume: o.job != "", LocalDir: localDir, PlanFile: o.file,
 	})
 	progress.Done()
-	err = errors.Join(err, log.Record(ctx, "replay dead letters", plan.Topic, nil, replayOutcome(rep), err))
+	log.Record(ctx, "replay dead letters", plan.Topic, nil, replayOutcome(rep), err)
 	return d.replayed(o.format, rep, err)
 }

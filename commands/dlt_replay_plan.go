@@ -67,7 +67,13 @@ func (d *Deps) localJournal(plan *dlt.Plan) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(config.StateDir(cfg.Env()), "dlt")
+	dir := config.StateDir(cfg.Env())
+	switch {
+	case dir != "":
+		dir = filepath.Join(dir, "dlt")
+	case plan.Journal == "local":
+		return "", failed("", noHome, "open the local journal: there is no home folder to keep it in; nothing was changed")
+	}
 	if plan.Journal == "local" {
 		d.Log.Warn("the journal is local: what is unresolved is then known on this machine only", "folder", dir)
 	}

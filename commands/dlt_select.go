@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -104,14 +103,6 @@ func newID(prefix string, now time.Time) string {
 }
 
 // operator is who works here.
-func (d *Deps) operator() string {
-	cfg, err := d.Config()
-	if err != nil {
-		return "unknown"
-	}
-	return cmp.Or(cfg.Env().Getenv("USER"), cfg.Env().Getenv("USERNAME"), "unknown")
-}
-
 // dltFailure gives an error of package dlt its class.
 func dltFailure(op, subject string, err error) error {
 	if err == nil {

@@ -48,9 +48,7 @@ func (d *Deps) changeGroup(ctx context.Context, conn *cluster.Conn, c *groupChan
 	if c.after != nil {
 		after = c.after()
 	}
-	if e := log.Record(ctx, c.op, c.group, c.before, after, err); e != nil && err == nil {
-		err = e
-	}
+	log.Record(ctx, c.op, c.group, c.before, after, err)
 	switch {
 	case err != nil:
 		return lagFailure(c.op, c.group, err)

@@ -3,7 +3,6 @@ package commands
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -91,7 +90,7 @@ func doDelete(ctx context.Context, d *Deps, conn *cluster.Conn, o *topicDeleteOp
 	outcomes, err := conn.DeleteTopics(ctx, topics)
 	if err != nil { // no answer: they may be gone or not
 		for i := range topics {
-			err = errors.Join(err, log.Record(ctx, "delete topic", topics[i].Name, nil, nil, err))
+			log.Record(ctx, "delete topic", topics[i].Name, nil, nil, err)
 		}
 		return err
 	}
@@ -111,9 +110,7 @@ func doDelete(ctx context.Context, d *Deps, conn *cluster.Conn, o *topicDeleteOp
 			gone[row.Name] = 0
 		}
 		before := map[string]any{"id": row.ID, "partitions": row.Partitions, "records_max": row.RecordsMax}
-		if err := log.Record(ctx, "delete topic", row.Name, before, nil, out.Err); err != nil {
-			return err
-		}
+		log.Record(ctx, "delete topic", row.Name, before, nil, out.Err)
 	}
 	for i := range r.Topics {
 		if r.Topics[i].Result == "planned" {

@@ -133,10 +133,10 @@ func doPurge(ctx context.Context, d *Deps, conn *cluster.Conn, o *topicPurgeOpti
 		return err
 	}
 	refusals, err := r.Send(ctx, conn)
-	recorded := log.Record(ctx, "purge topic", r.Topic, r.Before(), r.After(), errors.Join(append(refusals, err)...))
+	log.Record(ctx, "purge topic", r.Topic, r.Before(), r.After(), errors.Join(append(refusals, err)...))
 	switch {
-	case err != nil || recorded != nil:
-		return errors.Join(err, recorded)
+	case err != nil:
+		return err
 	case len(refusals) > 0 && len(refusals) == len(r.After()):
 		return refusals[0]
 	}

@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/user"
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -44,7 +46,7 @@ func (d *Deps) confirm(ctx context.Context, c *confirmation, question string, se
 	case len(severe) == 0 && c.yes:
 		return nil
 	case !d.Out.Interactive() && len(severe) > 0:
-		return refused("pass --confirm "+strings.Join(missing, " --confirm "), "%s: no confirmation was given, nothing was changed", question)
+		return refused("pass"+confirmFlags(missing), "%s: no confirmation was given, nothing was changed", question)
 	case !d.Out.Interactive():
 		return refused("pass --yes", "%s: no confirmation was given, nothing was changed", question)
 	}
@@ -67,6 +69,20 @@ func (d *Deps) confirm(ctx context.Context, c *confirmation, question string, se
 	return nil
 }
 
+// confirmFlags are ready for a shell: a group's name may hold anything.
+func confirmFlags(names []string) string {
+	var b strings.Builder
+	for _, name := range names {
+		if name == "" || strings.ContainsFunc(name, func(r rune) bool {
+			return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("._-:/@%+=", r)
+		}) {
+			name = "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+		}
+		b.WriteString(" --confirm " + name)
+	}
+	return b.String()
+}
+
 // declined prints what would have been done where the confirmation is wanting: a program asked for a document, and the
 // error line does not tell it.
 func (d *Deps) declined(format term.Format, kind string, report any, err error) error {
@@ -79,6 +95,9 @@ func (d *Deps) declined(format term.Format, kind string, report any, err error) 
 	return err
 }
 
+// noHome is the way out where weir has no folder of its own to write to.
+const noHome = "set HOME or XDG_STATE_HOME to a full path"
+
 // auditLog opens the record of what this run changes on a cluster, and fails before
 // anything is changed where it cannot be kept.
 func (d *Deps) auditLog(ctx context.Context, conn *cluster.Conn) (*audit.Log, error) {
@@ -89,7 +108,11 @@ func (d *Deps) auditLog(ctx context.Context, conn *cluster.Conn) (*audit.Log, er
 	path := cfg.Project.Audit.File
 	switch {
 	case path == "":
-		path = filepath.Join(config.StateDir(cfg.Env()), "audit.jsonl")
+		dir := config.StateDir(cfg.Env())
+		if dir == "" {
+			return nil, failed("", noHome, "open audit log: there is no home folder to keep it in; nothing was changed")
+		}
+		path = filepath.Join(dir, "audit.jsonl")
 	case !filepath.IsAbs(path):
 		path = filepath.Join(cfg.Root, path)
 	}
@@ -102,14 +125,41 @@ func (d *Deps) auditLog(ctx context.Context, conn *cluster.Conn) (*audit.Log, er
 		Path: path, Topic: cfg.Project.Audit.Topic, Now: d.Now,
 		Client: func(context.Context) (*kgo.Client, error) { return conn.Client, nil },
 		Base: audit.Entry{
-			Who: cmp.Or(cfg.Env().Getenv("USER"), cfg.Env().Getenv("USERNAME")), Host: host,
+			Who: d.operator(), Host: host,
 			Command: "weir " + strings.Join(d.Args, " "), Profile: profile, ClusterID: conn.ClusterID,
 		},
 	}
 	if err := log.Ready(ctx); err != nil {
 		return nil, failed(path, "see audit.file and audit.topic in weir.yaml", "%w; nothing was changed", err)
 	}
+	d.audit = log
 	return log, nil
+}
+
+// operator is who runs weir; cron and containers often have no USER.
+func (d *Deps) operator() string {
+	cfg, err := d.Config()
+	if err != nil {
+		return "unknown"
+	}
+	name := cmp.Or(cfg.Env().Getenv("USER"), cfg.Env().Getenv("USERNAME"))
+	if u, err := user.Current(); name == "" && err == nil {
+		name = u.Username
+	}
+	return cmp.Or(name, "unknown")
+}
+
+// Recorded ends a run: with err, and where it changed something that the audit log does
+// not hold, with a line that says so. Nothing else failed then: the run is partly done.
+func (d *Deps) Recorded(err error) error {
+	if d.audit == nil {
+		return err
+	}
+	if lost := d.audit.Lost(); lost != nil {
+		d.Log.Error(lost.Error())
+		return cmp.Or(err, error(errPartial))
+	}
+	return err
 }
 
 // showThenConfirm shows a plan and asks for agreement. People see the plan before the

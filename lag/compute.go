@@ -64,6 +64,7 @@ type Builder struct {
 	total  summer
 	// joining counts groups whose members own nothing yet.
 	joining int
+	hidden  bool // commits of some group may be missing
 }
 
 const joiningNote = "the members own nothing yet"
@@ -96,7 +97,7 @@ func (b *Builder) Report(c Coverage) *Report {
 		r.Coverage.Failures = []Failure{}
 	}
 	r.Total = b.total.figures()
-	if c.Answered < c.Brokers || b.joining > 0 {
+	if c.Answered < c.Brokers || b.joining > 0 || b.hidden {
 		r.Total.AtLeast = true // groups may be missing altogether
 	}
 	b.o.History.prune()
@@ -178,6 +179,11 @@ func (b *Builder) group(s *Snapshot, g *Group) GroupLag {
 			out.AtLeast, out.gateUnknown = true, 1
 			out.Notes = append(out.Notes, joiningNote)
 		}
+	}
+	if why := s.Coverage.hidden(); why != "" && g.consumes() {
+		b.hidden = true
+		out.AtLeast, out.hidden, out.gateUnknown = true, why, max(out.gateUnknown, 1)
+		out.Notes = append(out.Notes, "there may be more: "+why)
 	}
 	b.total.worst(out.Status)
 	if b.o.By == ByTopic || b.o.Limits.Objectives {

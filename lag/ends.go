@@ -14,6 +14,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/weirhq/weir/cluster"
 )
 
 const (
@@ -115,6 +117,30 @@ func (r *reading) leaders(todo map[Partition]bool, logs map[Partition]Log) map[i
 		slices.SortFunc(ps, Partition.Compare)
 	}
 	return by
+}
+
+// prove finds out whether commits on some topics may be missing. The commits of a group
+// are all listed only to those who may see all topics; of named topics each answers.
+func (r *reading) prove(ctx context.Context, named []string) error {
+	scope := cluster.NamedScope()
+	if len(named) == 0 {
+		var err error
+		if scope, err = cluster.TopicScope(ctx, r.Client); err != nil {
+			return err
+		}
+	}
+	r.scope = &scope
+	union := map[Partition]bool{}
+	for _, t := range named {
+		union[Partition{Topic: t}] = true
+	}
+	r.meetStrangers(ctx, union)
+	for _, t := range named {
+		if err := r.meta[t].err; errors.Is(err, kerr.TopicAuthorizationFailed) {
+			return &TopicError{Op: "describe topic", Topic: t, Err: err}
+		}
+	}
+	return nil
 }
 
 // meetStrangers asks by name for topics that the metadata of all topics left out: they

@@ -116,7 +116,7 @@ func (l Limits) judgeGroup(g *Gate, gl *GroupLag) {
 	if !l.Objectives {
 		return
 	}
-	if gl.gateUnknown > 0 && len(gl.Topics) == 0 {
+	if gl.gateUnknown > 0 && len(gl.Topics) == 0 || gl.hidden != "" {
 		undecided("slo", nil, &gl.Figures, "lag")
 	}
 	for i := range gl.Topics {
@@ -166,10 +166,12 @@ func reason(gl *GroupLag, f *Figures, what string) string {
 		return what + " unknown: " + *gl.Error
 	case f.Unread > 0:
 		return fmt.Sprintf("%s unknown on %d of %d partitions", what, f.Unread, f.Partitions)
-	case f.Partitions == 0 && f.gateUnknown > 0:
-		return what + " unknown: " + joiningNote
 	case f.Never > 0:
 		return fmt.Sprintf("%d partitions were never committed; --assume earliest or latest counts them", f.Never)
+	case f.hidden != "":
+		return what + " unknown: " + f.hidden
+	case f.Partitions == 0 && f.gateUnknown > 0:
+		return what + " unknown: " + joiningNote
 	}
 	return what + " unknown"
 }
@@ -188,7 +190,7 @@ func (r *Report) Drained() (drained, certain bool) {
 // left is what a group has still to read; not known when that may be more.
 func (g *GroupLag) left() (records int64, known bool) {
 	switch {
-	case !g.consumes || g.Deleted > 0 && g.Deleted == g.Partitions:
+	case !g.consumes || g.hidden == "" && g.Deleted > 0 && g.Deleted == g.Partitions:
 		return 0, true
 	case g.gateLag == nil:
 		return 0, false

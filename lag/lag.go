@@ -18,6 +18,8 @@ package lag
 import (
 	"cmp"
 	"time"
+
+	"github.com/weirhq/weir/cluster"
 )
 
 // Kind is the protocol of a group, as the broker spells it in lower case. Kinds that
@@ -152,6 +154,17 @@ type Coverage struct {
 	Brokers  int       `json:"brokers"`
 	Answered int       `json:"brokers_answered"`
 	Failures []Failure `json:"failures"`
+	// TopicsScope tells whether the groups may have committed on topics that this user may
+	// not see: brokers leave those out and call it success. Null when it was not asked.
+	TopicsScope *cluster.Scope `json:"topics_scope"`
+}
+
+// hidden is why commits may be missing; empty when none can be.
+func (c Coverage) hidden() string {
+	if c.TopicsScope == nil || c.TopicsScope.Proven() {
+		return ""
+	}
+	return c.TopicsScope.Reason
 }
 
 // Complete reports whether every broker answered everything.

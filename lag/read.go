@@ -57,6 +57,9 @@ type Query struct {
 	Match  func(group string) bool
 	// Topic selects topics; nil means all.
 	Topic func(topic string) bool
+	// Named are all topics that Topic takes, where they are known by name; one that the user
+	// may not see is an error.
+	Named []string
 	// Ladder are the ages of the age ladder, any order; empty means no ladder. Each is one
 	// request to each leader.
 	Ladder []time.Duration
@@ -134,6 +137,11 @@ func (r *Reader) Each(ctx context.Context, q Query, yield func(*Snapshot) error)
 	groups, err = run.choose(ctx, q, groups)
 	if err != nil {
 		return Coverage{}, err
+	}
+	if !q.MembersOnly {
+		if err := run.prove(ctx, q.Named); err != nil {
+			return Coverage{}, err
+		}
 	}
 	total := len(groups)
 	for done := 0; done < total; done += chunkGroups {

@@ -14,6 +14,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/weirhq/weir/cluster"
 )
 
 // reading is the state of one call of Each.
@@ -28,6 +30,7 @@ type reading struct {
 	ids      map[[16]byte]string
 	settings map[string]Topic
 	oldFetch map[int32]bool // coordinators that take one group per OffsetFetch
+	scope    *cluster.Scope // of the topics that groups may have committed on
 }
 
 type topicMeta struct {
@@ -59,7 +62,7 @@ func (r *reading) coverage() Coverage {
 			n++
 		}
 	}
-	return Coverage{Brokers: len(r.brokers), Answered: n, Failures: fs}
+	return Coverage{Brokers: len(r.brokers), Answered: n, Failures: fs, TopicsScope: r.scope}
 }
 
 func (r *reading) fail(broker int32, err error, what string) {

@@ -116,6 +116,7 @@ type Figures struct {
 	gateLag     *int64
 	gateUnknown int
 	ageUnknown  int
+	hidden      string // why commits may be missing; empty when none can be
 }
 
 // withoutLag takes away the sums of nothing.

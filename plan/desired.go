@@ -33,19 +33,31 @@ type Scope struct {
 	Ignore []string `json:"ignore"`
 }
 
-// Contains reports whether weir may touch a topic. Kafka's internal topics, the
-// registry's store and the topics of Kafka Streams are always outside.
-func (s Scope) Contains(topic string) bool {
-	if strings.HasPrefix(topic, "__") || topic == "_schemas" || topic == "weir.replay-journal" ||
-		strings.HasSuffix(topic, "-changelog") || strings.HasSuffix(topic, "-repartition") {
-		return false
+// Contains reports whether weir may touch a topic.
+func (s Scope) Contains(topic string) bool { return s.outside(topic) == "" }
+
+// outside tells why weir may not touch a topic, and is empty where it may. Kafka's
+// internal topics, the registry's store and the topics of Kafka Streams are always outside.
+func (s Scope) outside(topic string) string {
+	switch {
+	case strings.HasPrefix(topic, "__"):
+		return "one of Kafka's own"
+	case topic == "_schemas":
+		return "the schema registry's own"
+	case topic == "weir.replay-journal":
+		return "weir's own"
+	case strings.HasSuffix(topic, "-changelog"), strings.HasSuffix(topic, "-repartition"):
+		return "one that Kafka Streams makes for itself"
 	}
 	for _, g := range s.Ignore {
 		if ok, err := path.Match(g, topic); err == nil && ok {
-			return false
+			return "matched by " + g + " of scope.ignore"
 		}
 	}
-	return len(s.Prefixes) == 0 || slices.ContainsFunc(s.Prefixes, func(p string) bool { return strings.HasPrefix(topic, p) })
+	if len(s.Prefixes) == 0 || slices.ContainsFunc(s.Prefixes, func(p string) bool { return strings.HasPrefix(topic, p) }) {
+		return ""
+	}
+	return "outside of scope.prefixes"
 }
 
 // DesiredTopic is a topic as the catalog wants it.
@@ -78,6 +90,9 @@ type DesiredACL struct {
 type Desired struct {
 	Topics []DesiredTopic // sorted by name
 	ACLs   []DesiredACL   // sorted by row
+	// Foreign are topics in scope that another catalog defines, sorted by name.
+	Foreign []DesiredTopic
+	Scope   Scope
 	// Groups and Principals that the catalog declares.
 	Groups     []string
 	Principals []string
@@ -118,6 +133,7 @@ const (
 	RuleNoGroup     = "plan/group-unknown"
 	RuleShadowed    = "plan/right-denied"
 	RuleOutOfScope  = "plan/out-of-scope"
+	RuleForeign     = "plan/foreign-missing"
 	// RuleUnknownConfig is a setting that neither Kafka nor a known vendor has.
 	RuleUnknownConfig = "plan/unknown-config"
 )
@@ -147,6 +163,12 @@ func Want(c *catalog.Catalog, scope Scope) *Desired {
 		Notes:      finding.NewReport(w.notes, nil).Findings,
 		Families:   w.families,
 		Others:     others(c),
+		Scope:      scope,
+	}
+	for _, t := range w.foreign {
+		if _, ours := w.topics[t.Name]; !ours { // an operation's error topic is
+			d.Foreign = append(d.Foreign, t)
+		}
 	}
 	return d
 }
@@ -159,6 +181,7 @@ type wanter struct {
 	groups     map[string]bool
 	principals map[string]bool
 	families   []*catalog.Family
+	foreign    []DesiredTopic
 	notes      []finding.Finding
 }
 
@@ -166,13 +189,16 @@ type wanter struct {
 // belongs to somebody else and gets rights, never settings.
 func (w *wanter) topic(name string) {
 	ch := w.cat.Definition(name)
+	if ch == nil && w.scope.Contains(name) {
+		w.foreign = append(w.foreign, DesiredTopic{Name: name, Owner: w.cat.Owner(name).V.Team, At: w.cat.TopicChannels(name)[0].At})
+	}
 	if ch == nil || !ch.Kafka() {
 		return
 	}
-	if !w.scope.Contains(name) {
+	if reason := w.scope.outside(name); reason != "" {
 		w.notes = append(w.notes, finding.Finding{
 			Rule: RuleOutOfScope, Severity: finding.Info, Subject: finding.Subject{Kind: "topic", Name: name}, Position: ch.At,
-			Message: "topic " + name + " is declared and outside of scope.prefixes: it is left alone",
+			Message: "topic " + name + " is declared and " + reason + ": it is left alone",
 		})
 		return
 	}
@@ -240,8 +266,14 @@ func (w *wanter) operation(op *catalog.Operation) {
 	if op.Channel.Topic == "" {
 		return // a family: its topics are not known here
 	}
+	// The group and the transactional id go with the channel: what others read in it is
+	// not ours to grant, nor to prune. Error topics have a scope of their own.
+	inScope := w.scope.Contains(op.Channel.Topic)
+	if !inScope && op.ErrorTopics == nil {
+		return
+	}
 	group, hasGroup := op.Group.V.Literal()
-	if op.Direction == catalog.Receive {
+	if op.Direction == catalog.Receive && inScope {
 		for _, g := range op.Group.V.Names {
 			w.groups[g] = true
 		}
@@ -263,7 +295,7 @@ func (w *wanter) operation(op *catalog.Operation) {
 	}
 	if op.Direction == catalog.Send {
 		topic(op.Channel.Topic, kmsg.ACLOperationWrite)
-		if id := op.TransactionalID.V; id != "" {
+		if id := op.TransactionalID.V; id != "" && inScope {
 			pattern := kmsg.ACLResourcePatternTypeLiteral
 			if p, ok := strings.CutSuffix(id, "*"); ok {
 				id, pattern = p, kmsg.ACLResourcePatternTypePrefixed
@@ -273,7 +305,7 @@ func (w *wanter) operation(op *catalog.Operation) {
 		return
 	}
 	topic(op.Channel.Topic, kmsg.ACLOperationRead)
-	if hasGroup {
+	if hasGroup && inScope {
 		w.grant(op, kmsg.ACLResourceTypeGroup, kmsg.ACLResourcePatternTypeLiteral, group, kmsg.ACLOperationRead)
 	}
 	if e := op.ErrorTopics; e != nil {
@@ -317,6 +349,7 @@ func Rules() []finding.Rule {
 		{ID: RuleNoGroup, Severity: finding.Warning, Purpose: "A consumer declares one group id, so that READ on the group can be granted.", Fix: "Declare groupId as {type: string, const: NAME}."},
 		{ID: RuleShadowed, Severity: finding.Warning, Purpose: "No DENY row makes a declared right worth nothing.", Why: "A matching DENY wins over every ALLOW, however broad or narrow it is.", Fix: "Remove the DENY row, or the role."},
 		{ID: RuleOutOfScope, Severity: finding.Info, Purpose: "A declared topic lies inside scope.prefixes.", Fix: "Widen scope.prefixes in weir.yaml, or leave the topic to its owner."},
+		{ID: RuleForeign, Severity: finding.Info, Purpose: "A topic that another catalog owns is on the cluster.", Why: "It is the owner's to make. Until then rights on it wait, and its producers and consumers fail.", Fix: "Ask the owner, or correct the reference."},
 		{ID: RuleUnknownConfig, Severity: finding.Warning, Purpose: "A declared setting is one that topics have.", Why: "A misspelt setting fails when it is applied, or is kept by a broker and does nothing."},
 		{ID: "plan/no-authorizer", Severity: finding.Warning, Purpose: "The cluster keeps access control lists when the catalog declares roles.", Fix: "Set authorizer.class.name on the brokers."},
 	}

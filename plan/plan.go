@@ -76,10 +76,14 @@ type Step struct {
 	Needs []string `json:"needs,omitempty"`
 	// Reason tells why a step is blocked or kept.
 	Reason string `json:"reason,omitempty"`
-	// Records and Groups are what a deletion would hit; nil is unknown.
-	Records  *int64   `json:"records,omitempty"`
-	Groups   []string `json:"groups,omitempty"`
-	JudgedBy Judge    `json:"judged_by,omitempty"`
+	// Effect says what a new topic does to its clients, in a few words.
+	Effect string `json:"effect,omitempty"`
+	// Records and Groups are what a deletion would hit; no Records is unknown, and
+	// GroupsUnknown tells why there may be more Groups.
+	Records       *int64   `json:"records,omitempty"`
+	Groups        []string `json:"groups,omitempty"`
+	GroupsUnknown string   `json:"groups_unknown,omitempty"`
+	JudgedBy      Judge    `json:"judged_by,omitempty"`
 	// NotJudged tells why the broker did not judge.
 	NotJudged string `json:"not_judged,omitempty"`
 }
@@ -89,6 +93,9 @@ func (s *Step) DestroysData() bool {
 	return s.Op == Delete && s.Kind == TopicKind && (s.Records == nil || *s.Records > 0) ||
 		slices.ContainsFunc(s.Changes, func(c Change) bool { return c.DestroysData })
 }
+
+// inUse reports whether groups read what the step deletes, or may do.
+func (s *Step) inUse() bool { return len(s.Groups) > 0 || s.GroupsUnknown != "" }
 
 // Before is what the step changes, as the audit log tells it; nil where nothing was.
 func (s *Step) Before() any {
@@ -159,6 +166,20 @@ type Drift struct {
 	Info bool `json:"info,omitempty"`
 }
 
+// Unread is a part of the cluster of which not everything was seen. What was not seen is
+// not taken for absent.
+type Unread struct {
+	What   string `json:"what"` // topics, acls or groups
+	Reason string `json:"reason"`
+}
+
+// The parts that may be unread.
+const (
+	UnreadTopics = "topics"
+	UnreadACLs   = "acls"
+	UnreadGroups = "groups"
+)
+
 // Options say how a plan is made.
 type Options struct {
 	Scope Scope `json:"scope"`
@@ -207,7 +228,9 @@ type Plan struct {
 	Options   Options           `json:"options"`
 	Steps     []Step            `json:"steps"`
 	Drift     []Drift           `json:"drift"`
-	Notes     []finding.Finding `json:"notes"`
+	// Unknown is what may hold more than was seen: what is declared was still compared.
+	Unknown []Unread          `json:"unknown"`
+	Notes   []finding.Finding `json:"notes"`
 	// Others are channels of other protocols, which are neither compared nor counted.
 	Others  []OtherChannel `json:"other_protocols"`
 	Summary Summary        `json:"summary"`
@@ -228,9 +251,10 @@ func (p *Plan) Pending() []*Step {
 	return out
 }
 
-// Lossy reports whether a pending step destroys data or deletes a topic that groups read.
+// Lossy reports whether a pending step destroys data or deletes a topic that groups read,
+// or may read.
 func (p *Plan) Lossy() bool {
-	return slices.ContainsFunc(p.Pending(), func(s *Step) bool { return s.DestroysData() || len(s.Groups) > 0 })
+	return slices.ContainsFunc(p.Pending(), func(s *Step) bool { return s.DestroysData() || s.inUse() })
 }
 
 // DeletedTopics names the topics that pending steps delete.

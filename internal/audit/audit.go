@@ -2,19 +2,22 @@
 // local file and, where configured, in a topic as a CloudEvent.
 //
 // It decides the form of a line and that it is written before weir reports success.
-// It refuses to hold record payloads or secrets, and to stop an act half way: a
-// change that was made and could not be recorded is an error of its own.
+// It refuses to hold record payloads or secrets, and to stop an act half way: the log
+// keeps count of the changes that could not be recorded, and a run ends with [Log.Lost].
 // The two types to know are [Entry] and [Log].
 package audit
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -50,7 +53,9 @@ type Log struct {
 	Base Entry
 	Now  func() time.Time
 
-	mu sync.Mutex
+	mu    sync.Mutex
+	lost  int
+	cause error // of the first that was lost
 }
 
 // sendTime bounds the entry that goes to the topic; the change is made by then, so
@@ -70,21 +75,58 @@ func (l *Log) Ready(ctx context.Context) error {
 	if l.Topic == "" || l.Client == nil {
 		return nil
 	}
-	cl, err := l.Client(ctx)
-	if err == nil {
-		var found kadm.TopicDetails
-		if found, err = kadm.NewClient(cl).ListTopics(ctx, l.Topic); err == nil {
-			err = found.Error()
-		}
-	}
-	if err != nil {
+	if err := l.mayWrite(ctx); err != nil {
 		return fmt.Errorf("open audit log: topic %s: %w", l.Topic, err)
 	}
 	return nil
 }
 
-// Record writes one entry to the file, and to the topic if there is one.
-func (l *Log) Record(ctx context.Context, act, subject string, before, after any, failure error) error {
+// mayWrite asks for the topic and for the right to write to it. A broker that does not
+// tell the rights (before 2.3) is believed to grant it.
+func (l *Log) mayWrite(ctx context.Context) error {
+	cl, err := l.Client(ctx)
+	if err != nil {
+		return err
+	}
+	found, err := kadm.NewClient(cl).ListTopics(kadm.WithAuthorizedOps(ctx), l.Topic)
+	if err != nil {
+		return err
+	}
+	if err := found.Error(); err != nil {
+		return err
+	}
+	ops := found[l.Topic].AuthorizedOperations
+	if len(ops) > 0 && !slices.Contains(ops, kadm.OpWrite) {
+		return errors.New("not authorised to WRITE on it")
+	}
+	return nil
+}
+
+// Lost is nil, or says how many of the changes are not in the log, and why.
+func (l *Log) Lost() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch l.lost {
+	case 0:
+		return nil
+	case 1:
+		return fmt.Errorf("1 change is not in the audit log: %w", l.cause)
+	}
+	return fmt.Errorf("%d changes are not in the audit log: %w", l.lost, l.cause)
+}
+
+// Record writes one entry to the file, and to the topic if there is one. The change is
+// made by then: where it cannot be recorded, [Log.Lost] says so at the end of the run.
+func (l *Log) Record(ctx context.Context, act, subject string, before, after any, failure error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.write(ctx, act, subject, before, after, failure); err != nil {
+		l.lost++
+		l.cause = cmp.Or(l.cause, err)
+	}
+}
+
+func (l *Log) write(ctx context.Context, act, subject string, before, after any, failure error) error {
 	e := l.Base
 	e.Time, e.Act, e.Subject, e.Before, e.After, e.Result = l.Now().UTC(), act, subject, before, after, "done"
 	if failure != nil {
@@ -94,8 +136,6 @@ func (l *Log) Record(ctx context.Context, act, subject string, before, after any
 	if err != nil {
 		return fmt.Errorf("write audit entry: %w", err)
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	if err := l.appendLine(b); err != nil {
 		return fmt.Errorf("write audit entry to %s: %w", l.Path, err)
 	}

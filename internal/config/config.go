@@ -106,10 +106,20 @@ func userPath(f *Flags, env Environment) string {
 			return filepath.Join(dir, "weir", "config.yaml")
 		}
 	}
-	return filepath.Join(env.Home, ".config", "weir", "config.yaml")
+	return inHome(env, ".config", "weir", "config.yaml")
 }
 
-// StateDir is the folder for what weir remembers (audit log, local journal).
+// inHome is a place in the home folder, or "" without one: a folder that comes with a
+// clone must never be taken for the user's own.
+func inHome(env Environment, names ...string) string {
+	if !filepath.IsAbs(env.Home) {
+		return ""
+	}
+	return filepath.Join(append([]string{env.Home}, names...)...)
+}
+
+// StateDir is the folder for what weir remembers (audit log, local journal), or "" where
+// there is no home folder.
 func StateDir(env Environment) string {
 	if dir := env.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "weir")
@@ -119,7 +129,7 @@ func StateDir(env Environment) string {
 			return filepath.Join(dir, "weir")
 		}
 	}
-	return filepath.Join(env.Home, ".local", "state", "weir")
+	return inHome(env, ".local", "state", "weir")
 }
 
 // projectPath finds weir.yaml upwards to the git root; outside a git tree only the

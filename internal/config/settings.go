@@ -72,6 +72,9 @@ func fileState(path string) string {
 // SetCurrentProfile writes current_profile into the user file, keeping the rest of
 // it with its comments. The file is replaced in one step, with mode 0600.
 func (c *Config) SetCurrentProfile(name string) error {
+	if c.UserPath == "" {
+		return bad("set HOME or XDG_CONFIG_HOME to a full path, or name a file with --config", "write the current profile: there is no home folder")
+	}
 	var doc yaml.Node
 	switch b, err := os.ReadFile(c.UserPath); {
 	case err == nil:
