@@ -11,6 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/weirhq/weir/cluster"
 )
 
 // DeletePlan is what a delete would take away: a whole group, or its offsets on topics.
@@ -20,13 +22,41 @@ type DeletePlan struct {
 	State  *string  `json:"state"`
 	Topics []string `json:"topics"` // empty: the whole group
 	// Offsets is what is lost with it.
-	Offsets []Offset `json:"offsets"`
+	Offsets []DeletedOffset `json:"offsets"`
+	// TopicsScope tells whether more may be lost, on topics that this user may not see.
+	TopicsScope cluster.Scope `json:"topics_scope"`
+}
+
+// DeletedOffset is one partition of such a plan.
+type DeletedOffset struct {
+	Offset
+	Error *string `json:"error"` // set when it was tried and refused
+}
+
+// Before are the offsets that were committed.
+func (p *DeletePlan) Before() []Offset {
+	return p.offsets(func(DeletedOffset) bool { return true })
+}
+
+// After are the offsets that were refused and stay.
+func (p *DeletePlan) After() []Offset {
+	return p.offsets(func(o DeletedOffset) bool { return o.Error != nil })
+}
+
+func (p *DeletePlan) offsets(keep func(DeletedOffset) bool) []Offset {
+	out := []Offset{}
+	for _, o := range p.Offsets {
+		if keep(o) {
+			out = append(out, o.Offset)
+		}
+	}
+	return out
 }
 
 // PlanDelete looks at what a delete would take away. It refuses groups with members, and
 // topics that the group has no offsets on.
 func (r *Reader) PlanDelete(ctx context.Context, group string, topics []string) (*DeletePlan, error) {
-	_, g, err := r.one(ctx, group)
+	run, g, err := r.one(ctx, group)
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +66,10 @@ func (r *Reader) PlanDelete(ctx context.Context, group string, topics []string) 
 	if g.Err != nil {
 		return nil, fmt.Errorf("fetch offsets of group %s: %w", group, g.Err)
 	}
-	p := &DeletePlan{Group: group, Kind: g.Kind, Topics: slices.Clone(topics), Offsets: []Offset{}}
+	if err := run.prove(ctx, topics); err != nil {
+		return nil, err
+	}
+	p := &DeletePlan{Group: group, Kind: g.Kind, Topics: slices.Clone(topics), Offsets: []DeletedOffset{}, TopicsScope: *run.scope}
 	if p.Topics == nil {
 		p.Topics = []string{}
 	}
@@ -52,7 +85,7 @@ func (r *Reader) PlanDelete(ctx context.Context, group string, topics []string) 
 		}
 		found[c.Topic] = true
 		if c.Offset >= 0 {
-			p.Offsets = append(p.Offsets, Offset{c.Partition, c.Offset})
+			p.Offsets = append(p.Offsets, DeletedOffset{Offset: Offset{c.Partition, c.Offset}})
 		}
 	}
 	for _, t := range p.Topics {
@@ -63,39 +96,54 @@ func (r *Reader) PlanDelete(ctx context.Context, group string, topics []string) 
 	return p, nil
 }
 
-// Delete carries out a plan.
-func (r *Reader) Delete(ctx context.Context, p *DeletePlan) error {
+// Delete carries out a plan. It notes in the offsets what the broker refused; failed counts
+// them, and is not set when nothing at all was done, which is an error.
+func (r *Reader) Delete(ctx context.Context, p *DeletePlan) (failed int, err error) {
 	adm := kadm.NewClient(r.Client)
-	switch {
-	case len(p.Topics) == 0:
+	if len(p.Topics) == 0 {
 		if _, err := adm.DeleteGroup(ctx, p.Group); err != nil {
-			return gone(p.Group, err)
+			return 0, gone(p.Group, err)
 		}
-		return nil
-	case p.Kind == Share:
+		return 0, nil
+	}
+	var refusal func(Partition) error
+	if p.Kind == Share {
 		resps, err := adm.DeleteShareGroupOffsets(ctx, p.Group, p.Topics...)
 		if err != nil {
-			return gone(p.Group, err)
+			return 0, gone(p.Group, err)
 		}
-		for _, err := range resps {
-			if err != nil {
-				return gone(p.Group, err)
-			}
+		refusal = func(part Partition) error { return resps[part.Topic] }
+	} else {
+		set := kadm.TopicsSet{}
+		for _, o := range p.Offsets {
+			set.Add(o.Topic, o.Partition.Partition)
 		}
-		return nil
+		resps, err := adm.DeleteOffsets(ctx, p.Group, set)
+		if err != nil {
+			return 0, gone(p.Group, err)
+		}
+		refusal = func(part Partition) error { return resps[part.Topic][part.Partition] }
 	}
-	set := kadm.TopicsSet{}
-	for _, o := range p.Offsets {
-		set.Add(o.Topic, o.Partition.Partition)
+	var last error
+	for i := range p.Offsets {
+		o := &p.Offsets[i]
+		if err := refusal(o.Partition); err != nil {
+			o.Error, last = new(errText(err)), onTopic("delete offsets on topic", o.Topic, err)
+			failed++
+		}
 	}
-	resps, err := adm.DeleteOffsets(ctx, p.Group, set)
-	if err != nil {
-		return gone(p.Group, err)
+	if failed > 0 && failed == len(p.Offsets) {
+		return 0, gone(p.Group, last)
 	}
-	if err := resps.Error(); err != nil {
-		return gone(p.Group, err)
+	return failed, nil
+}
+
+// onTopic names the topic where it is the topic that is refused, and not the group.
+func onTopic(op, topic string, err error) error {
+	if errors.Is(err, kerr.TopicAuthorizationFailed) || errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return &TopicError{Op: op, Topic: topic, Err: err}
 	}
-	return nil
+	return err
 }
 
 func gone(group string, err error) error {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/weirhq/weir/cluster"
 )
 
 // RefusedError says why weir does not touch a group. Nothing was changed.
@@ -50,6 +52,25 @@ type ResetRequest struct {
 	Offsets []Offset
 }
 
+// names are the topics that the request names; none when it means all that are committed.
+func (q ResetRequest) names() []string {
+	names := topicsOf(q.Scopes)
+	if len(names) == 0 {
+		for _, o := range q.Offsets {
+			names = append(names, o.Topic)
+		}
+	}
+	return names
+}
+
+func topicsOf(scopes []Scope) []string {
+	var names []string
+	for _, s := range scopes {
+		names = append(names, s.Topic)
+	}
+	return names
+}
+
 // ResetPlan is what a reset would do. It is computed before anything is asked and
 // carried out as it was shown.
 type ResetPlan struct {
@@ -59,6 +80,9 @@ type ResetPlan struct {
 	Moves []Move  `json:"moves"`
 	// Skipped are partitions that the request names and the plan leaves alone.
 	Skipped []Skip `json:"skipped"`
+	// TopicsScope tells whether more was asked for than the plan moves: what is committed on
+	// topics that this user may not see.
+	TopicsScope cluster.Scope `json:"topics_scope"`
 }
 
 // Move is one partition of a plan.
@@ -197,6 +221,9 @@ func (r *Reader) PlanReset(ctx context.Context, q ResetRequest) (*ResetPlan, err
 	if g.Err != nil {
 		return nil, fmt.Errorf("fetch offsets of group %s: %w", g.Name, g.Err)
 	}
+	if err := run.prove(ctx, q.names()); err != nil {
+		return nil, err
+	}
 	want, skipped, err := r.wanted(ctx, run, g, q)
 	if err != nil {
 		return nil, err
@@ -213,7 +240,7 @@ func (r *Reader) PlanReset(ctx context.Context, q ResetRequest) (*ResetPlan, err
 	if q.Target != nil && q.Target.From == FromTime {
 		times = r.atTime(ctx, logs, q.Target.At.UnixMilli())
 	}
-	plan := &ResetPlan{Group: g.Name, Kind: g.Kind, Moves: []Move{}, Skipped: skipped}
+	plan := &ResetPlan{Group: g.Name, Kind: g.Kind, Moves: []Move{}, Skipped: skipped, TopicsScope: *run.scope}
 	if g.State != "" {
 		plan.State = &g.State
 	}
@@ -435,7 +462,7 @@ func (r *Reader) Reset(ctx context.Context, plan *ResetPlan) (failed int, err er
 		if e != nil {
 			m.Error = new(errText(e))
 			failed++
-			last = e
+			last = onTopic("move offsets on topic", m.Topic, e)
 		}
 	}
 	if failed > 0 && failed == tried {
@@ -453,14 +480,24 @@ func alive(group string, err error) error {
 }
 
 // Offsets are what a group has committed, for an export. Partitions without a commit are
-// left out; one that cannot be read is an error, because the file would lie.
+// left out; one that cannot be read, or may be hidden, is an error, because the file would
+// lie.
 func (r *Reader) Offsets(ctx context.Context, group string, scopes []Scope) ([]Offset, error) {
-	_, g, err := r.one(ctx, group)
+	run, g, err := r.one(ctx, group)
 	if err != nil {
 		return nil, err
 	}
 	if g.Err != nil {
 		return nil, fmt.Errorf("fetch offsets of group %s: %w", group, g.Err)
+	}
+	if err := run.prove(ctx, topicsOf(scopes)); err != nil {
+		return nil, err
+	}
+	if !run.scope.Proven() {
+		return nil, &cluster.Error{
+			Class: cluster.Unauthorised, Op: "export group", What: group, Err: errors.New("the file may be incomplete: " + run.scope.Reason),
+			Remedy: "name its topics with --topic, or ask for DESCRIBE on Topic *",
+		}
 	}
 	out := []Offset{}
 	for _, c := range g.Commits {

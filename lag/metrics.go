@@ -45,7 +45,7 @@ type Exposition struct {
 func (r *Report) Errors() int64 {
 	n := int64(len(r.Coverage.Failures)) + int64(r.Total.Unread)
 	for i := range r.Groups {
-		if r.Groups[i].Error != nil {
+		if g := &r.Groups[i]; g.Error != nil || g.hidden != "" {
 			n++
 		}
 	}
