@@ -173,10 +173,10 @@ func (c *checker) specNode(s *schema, n *Node, outer string) (is []issue, done b
 	switch {
 	case s.reference >= 0:
 		return c.followInto(s, n), true
-	case s.def == "schema.json", s.def == "draft-07", s.def == "schema#":
-		// Siblings of $ref are ignored; the target is a schema as well.
+	case s.def == "schema.json", s.def == "draft-07", s.def == "schema#", s.def == "avroSchema_v1.json", s.def == "openapiSchema_3_0.json":
+		// Siblings of $ref are not looked at; the target is a schema as well.
 		if !c.quiet {
-			if t := c.st.follow(n).node; t != nil && c.enter(s, t) {
+			if t := c.st.step(n).node; t != nil && c.enter(s, t) {
 				return c.check(s, t), true
 			}
 		}

@@ -82,6 +82,7 @@ func Diff(old, cur *Catalog) []Change {
 	d.streams()
 	d.operations()
 	d.schemas()
+	d.unseen(d.pairs)
 	slices.SortStableFunc(d.changes, func(a, b Change) int {
 		return cmp.Or(
 			cmp.Compare(slices.Index(changeRank[:], a.Class), slices.Index(changeRank[:], b.Class)),
@@ -97,6 +98,7 @@ type differ struct {
 	compared map[Identity]bool
 	sharing  map[Identity][]*Stream // message -> streams of both catalogs
 	gone     map[string]bool        // names of channels that are no more
+	pairs    [][2]*Application      // that are in both catalogs
 
 	namesakes map[string]bool // names that several documents of one side have
 }
@@ -181,7 +183,10 @@ func (d *differ) applications() {
 		d.compare(sub, "system", factOf(a.System, same), factOf(b.System, same), ChangeGovernance, nil)
 		d.compare(sub, "title", fact{a.Title, a.At, true}, fact{b.Title, b.At, true}, ChangeDocumentation, nil)
 		d.compare(sub, "description", fact{a.Description, a.At, a.Description != ""}, fact{b.Description, b.At, b.Description != ""}, ChangeDocumentation, nil)
+		d.pairs = append(d.pairs, [2]*Application{a, b})
+		d.rest(sub, a.node, b.node, toldDocument, everybody(b))
 		d.servers(a, b)
+		d.channels(a, b)
 	}
 	for _, k := range slices.Sorted(maps.Keys(news)) {
 		if olds[k] == nil {
@@ -198,11 +203,7 @@ func (d *differ) servers(a, b *Application) {
 		}
 		return nil
 	}
-	var everybody []Affected
-	for _, op := range b.Operations {
-		everybody = append(everybody, affected(op))
-	}
-	everybody = unique(everybody)
+	everybody := everybody(b)
 	for _, s := range a.Servers {
 		sub := subjectOf("server", b.Name()+"/"+s.Key)
 		t := find(b, s.Key)
@@ -212,12 +213,41 @@ func (d *differ) servers(a, b *Application) {
 		}
 		d.compare(sub, "address", fact{s.URL, s.At, true}, fact{t.URL, t.At, true}, ChangeConsumers, everybody)
 		d.compare(sub, "protocol", fact{s.Protocol, s.At, true}, fact{t.Protocol, t.At, true}, ChangeConsumers, everybody)
+		sa, sb := fact{join(s.Security), s.At, len(s.Security) > 0}, fact{join(t.Security), t.At, len(t.Security) > 0}
+		d.compare(sub, "security", sa, sb, ChangeConsumers, everybody)
+		known := toldServer
+		if sa.v != sb.v {
+			known = maps.Clone(toldServer)
+			known["security"] = nil
+		}
+		d.rest(sub, s.node, t.node, known, everybody)
 	}
 	for _, t := range b.Servers {
 		if find(a, t.Key) == nil {
 			d.add(Change{Class: ChangeAddition, Subject: subjectOf("server", b.Name()+"/"+t.Key), Message: "server added", NewAt: t.At})
 		}
 	}
+}
+
+// channels compares what of each channel only its own document says.
+func (d *differ) channels(a, b *Application) {
+	for _, ch := range b.Channels {
+		i := slices.IndexFunc(a.Channels, func(c *Channel) bool { return c.ID == ch.ID })
+		if i < 0 || ch.Definition() != ch && ch.Definition() != nil || d.compared[ch.Identity] {
+			continue
+		}
+		d.compared[ch.Identity] = true
+		d.rest(subjectOf("channel", ch.Name()), a.Channels[i].node, ch.node, toldChannel, nil)
+	}
+}
+
+// everybody are the parties of a document.
+func everybody(a *Application) []Affected {
+	var as []Affected
+	for _, op := range a.Operations {
+		as = append(as, affected(op))
+	}
+	return unique(as)
 }
 
 func affected(op *Operation) Affected {
@@ -335,6 +365,7 @@ func (d *differ) channel(sub finding.Subject, s, t *Stream) {
 		return fact{join(ks), c.At, len(ks) > 0}
 	}
 	d.compare(sub, "servers", servers(a), servers(b), ChangeConsumers, who)
+	d.compare(sub, "address", fact{a.Address, a.At, a.Address != ""}, fact{b.Address, b.At, b.Address != ""}, ChangeDocumentation, nil)
 }
 
 func tagFact(ts []Tag) fact {
@@ -497,9 +528,24 @@ func (d *differ) operation(sub finding.Subject, a, b *Operation, name func(*Oper
 		slices.Sort(ids)
 		return fact{join(ids), op.At, true}
 	}
-	if len(a.Messages) != len(a.Channel.messagesOrNil()) || len(b.Messages) != len(b.Channel.messagesOrNil()) {
+	all := func(op *Operation) bool { return op.node.Get("messages") == nil && op.node.Get("message") == nil }
+	switch {
+	case all(a) != all(b):
+		d.compare(sub, "messages", listed(names(a), all(a)), listed(names(b), all(b)), ChangePayload, self)
+	case len(a.Messages) != len(a.Channel.messagesOrNil()), len(b.Messages) != len(b.Channel.messagesOrNil()):
 		d.compare(sub, "messages", names(a), names(b), ChangePayload, self)
 	}
+	d.compare(sub, "reply", replyFact(a.Reply), replyFact(b.Reply), ChangeConsumers, self)
+	known := toldOperation
+	if da.v != db.v || ra.v != rb.v {
+		kafka := maps.Clone(toldOperation["bindings"]["kafka"])
+		for _, key := range [...]string{"errorTopic", "retryTopic", "x-error-topics", "error-topics"} {
+			kafka[key] = nil
+		}
+		known = maps.Clone(toldOperation)
+		known["bindings"], known["x-error-topics"] = told{"kafka": kafka}, nil
+	}
+	d.rest(sub, a.node, b.node, known, self)
 	text := func(op *Operation) fact {
 		return fact{strings.TrimSpace(op.Summary + " " + op.Description), op.At, true}
 	}
@@ -511,6 +557,35 @@ func (c *Channel) messagesOrNil() []*Message {
 		return nil
 	}
 	return c.Messages
+}
+
+// listed is the list of an operation's messages; without one it is all of the channel's.
+func listed(f fact, all bool) fact {
+	if all {
+		f.v = "all of the channel"
+	}
+	return f
+}
+
+func replyFact(r *Reply) fact {
+	if r == nil {
+		return fact{}
+	}
+	var parts []string
+	if r.Channel != nil {
+		parts = append(parts, r.Channel.Name())
+		var ids []string
+		for _, m := range r.Messages {
+			ids = append(ids, m.ID)
+		}
+		if len(ids) != len(r.Channel.Messages) {
+			parts = append(parts, join(ids))
+		}
+	}
+	if r.Location != "" {
+		parts = append(parts, r.Location)
+	}
+	return fact{strings.Join(parts, " "), r.At, true}
 }
 
 func errorTopicText(t *ErrorTopic) string {
@@ -590,6 +665,12 @@ func (d *differ) message(stream string, a, b *Message, who []Affected) {
 		return fact{buf.String(), m.At, len(m.Examples) > 0}
 	}
 	d.compare(sub, "examples", ex(a), ex(b), ChangeDocumentation, nil)
+	known := toldMessage
+	if lifecycleText(a.Lifecycle.V) != lifecycleText(b.Lifecycle.V) {
+		known = maps.Clone(toldMessage)
+		known["deprecated"] = nil
+	}
+	d.rest(sub, a.node, b.node, known, who)
 	for _, part := range [...]struct {
 		name string
 		a, b *Schema
@@ -598,6 +679,7 @@ func (d *differ) message(stream string, a, b *Message, who []Affected) {
 			continue
 		}
 		if part.a != nil && part.b != nil && part.a.Identity == part.b.Identity && part.a.Format == part.b.Format {
+			d.compare(sub, part.name+" format", mediaFact(part.a), mediaFact(part.b), ChangePayload, who)
 			continue // compared with all schemas below
 		}
 		if sameSchema(part.a, part.b) {
@@ -612,6 +694,14 @@ func (d *differ) message(stream string, a, b *Message, who []Affected) {
 		}
 		d.add(c)
 	}
+}
+
+// mediaFact is a schemaFormat that somebody wrote.
+func mediaFact(s *Schema) fact {
+	if strings.HasPrefix(s.MediaType, "application/vnd.aai.asyncapi") {
+		return fact{}
+	}
+	return fact{s.MediaType, s.At, true}
 }
 
 func sameSchema(a, b *Schema) bool {
@@ -693,12 +783,14 @@ func collectUses(st *store, root *Node, s *Stream, part string, all map[Identity
 	var walk func(n *Node, names bool)
 	walk = func(n *Node, names bool) {
 		if _, ok := refOf(n); ok && !names {
-			if t := st.deref(n); t != nil {
+			if t := st.deref(st.step(n).node); t != nil {
 				if _, inside := below(root, t); !inside {
 					collectUses(st, t, s, part, all, depth+1)
 				}
 			}
-			return
+			if !moreThanRef(n, "") {
+				return
+			}
 		}
 		for _, k := range n.kids {
 			if !names && (dataKeys[k.Key] || strings.HasPrefix(k.Key, "x-")) && n.Kind == Map {

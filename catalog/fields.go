@@ -91,6 +91,7 @@ func (w *fieldWalk) json(n *Node, at string, depth int) {
 			w.json(k, at, depth+1)
 		}
 	}
+	w.json(w.st.also(n), at, depth+1)
 }
 
 func jsonType(n *Node) string {

@@ -2,7 +2,9 @@ package catalog
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -70,21 +72,49 @@ func (w *jsonWriter) node(n *Node) {
 }
 
 // bundle writes a schema and everything it refers to as one document: what lies
-// outside of the schema itself goes under definitions.
+// outside of the schema itself goes under definitions. References are resolved, so
+// names that schemas give themselves are left out. A definition keeps a name of its
+// own where it must be a resource of its own: for its dialect, or for its anchors.
 type bundle struct {
 	jsonWriter
 	st    *store
 	root  *Node
-	names map[*Node]string
+	in    dialect // of the root
+	names map[definition]place
 	taken map[string]bool
-	queue []*Node
+	queue []definition
 	// inline puts a target in the place of its reference: Avro has no $ref.
 	inline bool
 	depth  int
+
+	at        dialect // of what is being written
+	apart     bool    // it is in a resource of its own
+	resources bool    // there is one
 }
 
-func newBundle(st *store, root *Node) *bundle {
-	b := &bundle{st: st, root: root, names: map[*Node]string{}, taken: map[string]bool{}}
+// definition is a schema as it is read in one dialect.
+type definition struct {
+	n  *Node
+	in dialect
+}
+
+// place is where a definition is written.
+type place struct {
+	name  string
+	apart bool // as a resource of its own
+}
+
+// Names of the resources of a bundle.
+const (
+	bundleID     = "weir://catalog/schema"
+	definitionID = "weir://catalog/definitions/"
+)
+
+// newBundle starts a bundle; in is the dialect where the schema does not tell its own.
+func newBundle(st *store, root *Node, in dialect) *bundle {
+	b := &bundle{st: st, root: root, names: map[definition]place{}, taken: map[string]bool{}}
+	b.in = cmp.Or(dialectAt(root), in)
+	b.at = b.in
 	for _, d := range root.Get("definitions").Children() {
 		b.taken[d.Key] = true
 	}
@@ -104,38 +134,111 @@ func (b *bundle) write() []byte {
 		}
 		comma = true
 	}
-	var defs *Node
+	pair := func(key, value string) {
+		sep()
+		b.str(key)
+		b.b.WriteByte(':')
+		b.str(value)
+	}
+	if b.in != "" && !b.inline && b.root.Get("$schema") == nil {
+		pair("$schema", string(b.in))
+	}
+	var defs, id *Node
 	for _, k := range b.root.kids {
 		if k.Key == "definitions" && k.Kind == Map {
 			defs = k
 			continue
 		}
+		if k.Key == b.in.idKey() && k.Kind == String && !b.inline {
+			id = k
+			continue
+		}
 		sep()
 		b.entry(k, false)
 	}
-	if defs == nil && len(b.queue) == 0 {
+	if defs != nil || len(b.queue) > 0 {
+		sep()
+		b.b.WriteString(`"definitions":{`)
+		comma = false
+		for _, k := range defs.Children() {
+			sep()
+			b.str(k.Key)
+			b.b.WriteByte(':')
+			b.schema(k, false)
+		}
+		for len(b.queue) > 0 {
+			d := b.queue[0]
+			b.queue = b.queue[1:]
+			sep()
+			b.str(b.names[d].name)
+			b.b.WriteByte(':')
+			b.definition(d)
+		}
 		b.b.WriteByte('}')
-		return b.b.Bytes()
+		comma = true
 	}
-	sep()
-	b.b.WriteString(`"definitions":{`)
-	comma = false
-	for _, k := range defs.Children() {
-		sep()
-		b.str(k.Key)
-		b.b.WriteByte(':')
-		b.schema(k, false)
+	switch {
+	case b.resources:
+		pair(b.in.idKey(), bundleID)
+	case id != nil:
+		pair(id.Key, id.Value)
 	}
-	for len(b.queue) > 0 {
-		n := b.queue[0]
-		b.queue = b.queue[1:]
-		sep()
-		b.str(b.names[n])
-		b.b.WriteByte(':')
-		b.schema(n, false)
-	}
-	b.b.WriteString("}}")
+	b.b.WriteByte('}')
 	return b.b.Bytes()
+}
+
+func (b *bundle) definition(d definition) {
+	b.at, b.apart = d.in, b.names[d].apart
+	defer func() { b.at, b.apart = b.in, false }()
+	if !b.apart {
+		b.schema(d.n, false)
+		return
+	}
+	b.b.WriteString(`{"$schema":`)
+	b.str(string(cmp.Or(d.in, draft7)))
+	b.b.WriteByte(',')
+	b.str(d.in.idKey())
+	b.b.WriteByte(':')
+	b.str(definitionID + url.PathEscape(b.names[d].name))
+	for _, k := range d.n.kids {
+		if k.Key != "$schema" && !b.dropped(k) {
+			b.b.WriteByte(',')
+			b.entry(k, false)
+		}
+	}
+	b.b.WriteByte('}')
+}
+
+// standsApart reports whether a definition must be a resource of its own.
+func (b *bundle) standsApart(d definition) bool {
+	return !b.inline && d.n.Kind == Map && (cmp.Or(d.in, draft7) != cmp.Or(b.in, draft7) || hasAnchors(d.n, 0))
+}
+
+// hasAnchors reports whether a schema holds keywords that mean its own resource.
+func hasAnchors(n *Node, depth int) bool {
+	if depth > 200 {
+		return true
+	}
+	for _, k := range n.kids {
+		switch k.Key {
+		case "$anchor", "$dynamicAnchor", "$dynamicRef", "$recursiveAnchor", "$recursiveRef":
+			return true
+		case "$id", "id":
+			if k.Kind == String && strings.HasPrefix(k.Value, "#") {
+				return true
+			}
+		}
+		if hasAnchors(k, depth+1) {
+			return true
+		}
+	}
+	return false
+}
+
+// dropped reports whether a keyword is the name that a schema gives itself. An anchor
+// is none.
+func (b *bundle) dropped(k *Node) bool {
+	return !b.inline && k.Key == b.at.idKey() && k.Kind == String && !strings.HasPrefix(k.Value, "#")
 }
 
 func (b *bundle) entry(k *Node, names bool) {
@@ -143,6 +246,10 @@ func (b *bundle) entry(k *Node, names bool) {
 	b.b.WriteByte(':')
 	if !names && (dataKeys[k.Key] || strings.HasPrefix(k.Key, "x-")) {
 		b.node(k)
+		return
+	}
+	if k.Key == "$ref" && k.Kind == String && !names {
+		b.str(b.target(k.parent, k.Value))
 		return
 	}
 	b.schema(k, !names && schemaNames[k.Key])
@@ -156,18 +263,31 @@ func (b *bundle) schema(n *Node, names bool) {
 			b.depth--
 			return
 		}
-		b.b.WriteString(`{"$ref":`)
-		b.str(b.target(n, ref))
-		b.b.WriteByte('}')
-		return
+		if b.inline || !b.at.siblings() {
+			b.b.WriteString(`{"$ref":`)
+			b.str(b.target(n, ref))
+			b.b.WriteByte('}')
+			return
+		}
 	}
 	switch n.Kind {
 	case Map:
+		if d := ownDialect(n); d != "" && !names && !b.inline && cmp.Or(b.at, draft7) != d && n != b.root {
+			b.b.WriteString(`{"$ref":`)
+			b.str(b.refer(definition{n, d}))
+			b.b.WriteByte('}')
+			return
+		}
 		b.b.WriteByte('{')
-		for i, k := range n.kids {
-			if i > 0 {
+		comma := false
+		for _, k := range n.kids {
+			if !names && b.dropped(k) {
+				continue
+			}
+			if comma {
 				b.b.WriteByte(',')
 			}
+			comma = true
 			b.entry(k, names)
 		}
 		b.b.WriteByte('}')
@@ -187,27 +307,44 @@ func (b *bundle) schema(n *Node, names bool) {
 
 // target is the reference to write in place of ref.
 func (b *bundle) target(n *Node, ref string) string {
-	r := b.st.follow(n)
+	r := b.st.step(n)
+	if r.node != nil {
+		r = b.st.followIn(r.node, b.at)
+	}
 	if r.node == nil {
 		return ref // remote, or a plain-name anchor: left to the reader
 	}
-	t := r.node
-	if t == b.root {
-		return "#"
+	return b.refer(definition{r.node, cmp.Or(dialectAt(r.node), b.at)})
+}
+
+// refer is the reference to a definition, which is queued when it is new.
+func (b *bundle) refer(d definition) string {
+	base := ""
+	if b.apart {
+		base = bundleID
 	}
-	if rel, ok := below(b.root, t); ok {
-		return "#" + rel
-	}
-	name, ok := b.names[t]
-	if !ok {
-		name = definitionName(t)
-		for i := 2; b.taken[name]; i++ {
-			name = definitionName(t) + "_" + strconv.Itoa(i)
+	if cmp.Or(d.in, draft7) == cmp.Or(b.in, draft7) {
+		if d.n == b.root {
+			return base + "#"
 		}
-		b.taken[name], b.names[t] = true, name
-		b.queue = append(b.queue, t)
+		if rel, ok := below(b.root, d.n); ok {
+			return base + "#" + rel
+		}
 	}
-	return "#/definitions/" + strings.ReplaceAll(escapePointer(name), "%", "%25")
+	p, ok := b.names[d]
+	if !ok {
+		p = place{definitionName(d.n), b.standsApart(d)}
+		for i := 2; b.taken[p.name]; i++ {
+			p.name = definitionName(d.n) + "_" + strconv.Itoa(i)
+		}
+		b.taken[p.name], b.names[d] = true, p
+		b.queue = append(b.queue, d)
+		b.resources = b.resources || p.apart
+	}
+	if p.apart {
+		return definitionID + url.PathEscape(p.name)
+	}
+	return base + "#/definitions/" + strings.ReplaceAll(escapePointer(p.name), "%", "%25")
 }
 
 // below is the pointer from root to n when n lies inside of it.
@@ -288,9 +425,9 @@ func (b *bundle) locate(ptr string) finding.Position {
 }
 
 func (b *bundle) named(name string) *Node {
-	for n, s := range b.names {
-		if s == name {
-			return n
+	for d, p := range b.names {
+		if p.name == name {
+			return d.n
 		}
 	}
 	return nil

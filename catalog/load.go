@@ -495,7 +495,7 @@ func (c *Catalog) preload() {
 		}
 	}
 	if avro {
-		c.store.avroType("")
+		_, _ = c.store.avroType("", "")
 	}
 	if proto {
 		for _, n := range c.store.protos {

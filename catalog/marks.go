@@ -58,6 +58,7 @@ func (w *markWalker) walk(n *Node, at string, depth int) {
 			w.walk(c, at, depth+1)
 		}
 	}
+	w.walk(w.b.st.also(n), at, depth+1)
 }
 
 func mark(n *Node) *FieldMark {

@@ -151,4 +151,5 @@ type file struct {
 	root  *Node  // of a text file (.proto) one string
 	major int    // 2 or 3 for an AsyncAPI document, 0 for a fragment
 	spec  string // the AsyncAPI version as normalised
+	scan  scan
 }

@@ -103,7 +103,15 @@ func (c *refChecker) walk(n *Node, schema, names bool) {
 
 func (c *refChecker) ref(n *Node, schema bool) {
 	r := c.l.st.step(n)
-	if len(n.kids) > 1 {
+	switch {
+	case len(n.kids) == 1:
+	case schema && dialectAt(n).siblings():
+		for _, k := range n.kids {
+			if !dataKeys[k.Key] && !strings.HasPrefix(k.Key, "x-") {
+				c.walk(k, true, schemaNames[k.Key])
+			}
+		}
+	default:
 		c.siblings(n, schema)
 	}
 	if r.node == nil {
@@ -179,7 +187,7 @@ func (c *refChecker) siblings(n *Node, schema bool) {
 	for _, k := range n.kids {
 		if k.Key != "$ref" {
 			f := newFinding("ref/siblings", k, subjectOf("reference", n.Get("$ref").Value),
-				quote(k.Key)+" beside $ref is ignored by every tool", "move it into the target, or drop it")
+				quote(k.Key)+" beside $ref is ignored", "move it into the target, or drop it")
 			f.Position = k.KeyPos()
 			c.l.report(f)
 			return

@@ -81,7 +81,7 @@ func Rules() []finding.Rule {
 		},
 		{
 			ID: "ref/siblings", Severity: finding.Warning, Purpose: "Nothing stands beside $ref.",
-			Why:   "Siblings of a reference are ignored by every tool, so what they say is lost.",
+			Why:   "AsyncAPI and JSON Schema up to draft-07 ignore the siblings of a reference, so what they say is lost. From 2019-09 on they count, and nothing is reported.",
 			Fails: "$ref: '#/components/messages/Order'\ndescription: only for us", Fix: "Move the sibling into the target.",
 		},
 		{

@@ -606,7 +606,8 @@ func declared(st *store, n *Node, toks []string, depth int) bool {
 			}
 		}
 	}
-	return false
+	t := st.also(n)
+	return t != nil && declared(st, t, toks, depth+1)
 }
 
 func isIndex(s string) bool {

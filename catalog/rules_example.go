@@ -42,7 +42,7 @@ func (v *documentCheck) examples(m *Message) {
 			strict := own && v.d.file.major == 2
 			switch {
 			case part.s.Format == FormatJSON:
-				v.instance(part.s.node, value, what, "its "+part.key, e, subjectOf("message", m.ID), strict)
+				v.instance(part.s.node, mediaDialect(part.s.MediaType), value, what, "its "+part.key, e, subjectOf("message", m.ID), strict)
 			case part.s.foreign():
 				v.d.foreign = append(v.d.foreign, foreignExample{
 					schema: part.s, value: value, what: what + " does not match its " + part.key, message: m.ID, strict: strict,
@@ -85,13 +85,13 @@ func (l *loader) misfits(judge Judge, e foreignExample) {
 // this package finds the causes; the JSON Schema library has the last word, so that
 // nothing is called wrong that the library accepts. strict makes it an error and
 // asserts formats, as the official rules do.
-func (v *documentCheck) instance(schema, value *Node, what, against string, at *Node, sub finding.Subject, strict bool) {
+func (v *documentCheck) instance(schema *Node, in dialect, value *Node, what, against string, at *Node, sub finding.Subject, strict bool) {
 	c := &checker{st: v.l.st, seen: map[walked]bool{}, formats: strict}
 	is := c.check(v.payloadEnv().at(schema), value)
 	if len(is) == 0 && !c.unsure {
 		return
 	}
-	refusal := refusal(v.l.st, schema, value, strict)
+	refusal := refusal(v.l.st, schema, in, value, strict)
 	if refusal == nil {
 		return
 	}
@@ -120,8 +120,8 @@ func exampleFinding(is []issue, at *Node, sub finding.Subject, what string, stri
 
 // refusal is why the library refuses a value, nil when it does not. A schema that it
 // cannot compile refuses nothing: the checks of compatibility report on such a schema.
-func refusal(st *store, schema, value *Node, formats bool) *jsonschema.ValidationError {
-	s, err := compileExample(st, schema, formats)
+func refusal(st *store, schema *Node, in dialect, value *Node, formats bool) *jsonschema.ValidationError {
+	s, err := compileExample(st, schema, in, formats)
 	if err == nil {
 		var inst any
 		if inst, err = jsonschema.UnmarshalJSON(bytes.NewReader(value.JSON())); err == nil {
@@ -132,8 +132,8 @@ func refusal(st *store, schema, value *Node, formats bool) *jsonschema.Validatio
 	return refused
 }
 
-func compileExample(st *store, schema *Node, formats bool) (*jsonschema.Schema, error) {
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(newBundle(st, schema).write()))
+func compileExample(st *store, schema *Node, in dialect, formats bool) (*jsonschema.Schema, error) {
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(newBundle(st, schema, in).write()))
 	if err != nil {
 		return nil, err
 	}
@@ -261,10 +261,12 @@ func (w *schemaWalk) walk(n *Node, top bool, depth int) {
 	}
 	w.seen[n] = true
 	if _, ok := refOf(n); ok {
-		if t := w.v.l.st.deref(n); t != nil && t.fileName() != n.fileName() && w.v.fragment(t) {
+		if t := w.v.l.st.deref(w.v.l.st.step(n).node); t != nil && t.fileName() != n.fileName() && w.v.fragment(t) {
 			w.walk(t, top, depth+1)
 		}
-		return
+		if !moreThanRef(n, "") {
+			return
+		}
 	}
 	if depth == 0 || top {
 		if !w.v.sameFile(n) && !w.v.mine(n) {
@@ -274,11 +276,11 @@ func (w *schemaWalk) walk(n *Node, top bool, depth int) {
 	strict := top && w.v.d.file.major == 2
 	sub := subjectAround(n)
 	if d := n.Get("default"); d != nil {
-		w.v.instance(n, d, "default", "its schema", d, sub, strict)
+		w.v.instance(n, "", d, "default", "its schema", d, sub, strict)
 	}
 	if e := n.Get("examples"); e != nil && e.Kind == List {
 		for _, x := range e.kids {
-			w.v.instance(n, x, "example", "its schema", x, sub, strict)
+			w.v.instance(n, "", x, "example", "its schema", x, sub, strict)
 		}
 	}
 	for _, k := range n.kids {

@@ -1,10 +1,12 @@
 package catalog
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"strconv"
 	"strings"
 
@@ -61,7 +63,7 @@ func (s *Schema) bundled() (*bundle, error) {
 	if s.node.Kind == String && (s.Format != FormatAvro || strings.HasPrefix(strings.TrimSpace(s.node.Value), "{")) {
 		return nil, nil //nolint:nilnil // documented above
 	}
-	b := newBundle(s.store, s.node)
+	b := newBundle(s.store, s.node, mediaDialect(s.MediaType))
 	b.inline = s.Format == FormatAvro
 	return b, nil
 }
@@ -96,9 +98,10 @@ func (s *Schema) locateText(place string) finding.Position {
 }
 
 // Load resolves what a schema names and Text cannot hold: an imported .proto file,
-// or an Avro type by its full name, searched in all .avsc files of the catalog. from
-// is the name of the text that refers, empty for the schema itself. The result is
-// the text and its name. Nothing outside of the catalog is read.
+// or an Avro type by its full name, searched in all .avsc files of the catalog, the
+// nearest to from first. from is the name of the text that refers, empty for the
+// schema itself. The result is the text and its name. Nothing outside of the catalog
+// is read.
 func (s *Schema) Load(ctx context.Context, ref, from string) (text []byte, name string, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, "", err
@@ -110,9 +113,9 @@ func (s *Schema) Load(ctx context.Context, ref, from string) (text []byte, name 
 		from = s.Identity.File
 	}
 	if s.Format == FormatAvro && !strings.ContainsAny(ref, "/#") && !strings.HasSuffix(ref, ".avsc") {
-		n := s.store.avroType(ref)
-		if n == nil {
-			return nil, "", fmt.Errorf("load %s: no .avsc file of the catalog declares the type: %w", ref, fs.ErrNotExist)
+		n, err := s.store.avroType(ref, from)
+		if err != nil {
+			return nil, "", fmt.Errorf("load %s: %w", ref, err)
 		}
 		return n.JSON(), n.fileName(), nil
 	}
@@ -141,10 +144,12 @@ func (s *Schema) Load(ctx context.Context, ref, from string) (text []byte, name 
 	return nil, "", fmt.Errorf("load %s for %s: %w", ref, from, fs.ErrNotExist)
 }
 
-// avroType finds a named type in the .avsc files of the catalog.
-func (s *store) avroType(full string) *Node {
+// avroType finds a named type in the .avsc files of the catalog: in the folder of the
+// file that refers and then below it, and so on in the folders above. Folders often
+// hold a version each, so of two types that differ none is taken by chance.
+func (s *store) avroType(full, from string) (*Node, error) {
 	s.avroOnce.Do(func() {
-		s.avroTypes = map[string]*Node{}
+		s.avroTypes = map[string][]*Node{}
 		for _, name := range s.avsc {
 			f, err := s.read(name)
 			if err != nil {
@@ -153,10 +158,36 @@ func (s *store) avroType(full string) *Node {
 			collectAvro(f.root, "", s.avroTypes, 0)
 		}
 	})
-	return s.avroTypes[full]
+	all := s.avroTypes[full]
+	for dir := path.Dir(from); len(all) > 0; dir = path.Dir(dir) {
+		var here, deeper []*Node
+		for _, n := range all {
+			switch d := path.Dir(n.fileName()); {
+			case d == dir:
+				here = append(here, n)
+			case dir == "." || dir == "/" || strings.HasPrefix(d, dir+"/"):
+				deeper = append(deeper, n)
+			}
+		}
+		if len(here) == 0 {
+			here = deeper
+		}
+		for _, n := range here {
+			if !bytes.Equal(n.JSON(), here[0].JSON()) {
+				return nil, fmt.Errorf("%s and %s both declare it, and not alike", here[0].Pos(), n.Pos())
+			}
+		}
+		if len(here) > 0 {
+			return here[0], nil
+		}
+		if dir == "." || dir == "/" {
+			break
+		}
+	}
+	return nil, fmt.Errorf("no .avsc file of the catalog declares the type: %w", fs.ErrNotExist)
 }
 
-func collectAvro(n *Node, space string, into map[string]*Node, depth int) {
+func collectAvro(n *Node, space string, into map[string][]*Node, depth int) {
 	if n == nil || depth > 100 {
 		return
 	}
@@ -175,9 +206,7 @@ func collectAvro(n *Node, space string, into map[string]*Node, depth int) {
 			if !strings.Contains(name, ".") && space != "" {
 				name = space + "." + name
 			}
-			if _, ok := into[name]; !ok {
-				into[name] = n
-			}
+			into[name] = append(into[name], n)
 		}
 	}
 	for _, f := range n.Get("fields").Children() {

@@ -141,6 +141,7 @@ func (e *schemaEnv) compile(n *Node) *schema {
 		if s.ref = e.lookup(n, r.Value); s.ref == nil {
 			s.unsure = true
 		}
+		s.unsure = s.unsure || e.payload && besideRef(n)
 		return s
 	}
 	for _, k := range n.kids {

@@ -36,7 +36,7 @@ type store struct {
 	memo sync.Map // *Node with $ref -> *resolution
 
 	avroOnce  sync.Once
-	avroTypes map[string]*Node
+	avroTypes map[string][]*Node
 }
 
 type entry struct {
@@ -73,10 +73,17 @@ func (s *store) read(name string) (*file, error) {
 // bytes reads a file no further than the limit allows.
 func (s *store) bytes(name string) ([]byte, error) {
 	fail := func(err error) error {
-		return &LoadError{
+		e := &LoadError{
 			Rule: RuleUnreadable, At: finding.Position{File: name},
 			Message: "read file: " + plainFSError(err), Err: err,
 		}
+		if h, ok := errors.AsType[interface {
+			error
+			Hint() string
+		}](err); ok {
+			e.Hint = h.Hint()
+		}
+		return e
 	}
 	f, err := s.fsys.Open(name)
 	if err != nil {
@@ -197,7 +204,10 @@ func (s *store) stepFrom(n *Node, depth int) *resolution {
 		return r.(*resolution) //nolint:forcetypeassert // only resolutions are stored
 	}
 	ref, _ := refOf(n)
-	r := s.lookup(ref, n.Get("$ref").fileName(), depth)
+	r := s.embedded(n, ref, depth)
+	if r == nil {
+		r = s.lookup(ref, n.Get("$ref").fileName(), depth)
+	}
 	s.memo.Store(n, r)
 	return r
 }
@@ -320,11 +330,15 @@ func (s *store) pointer(n *Node, ptr string, depth int) *resolution {
 }
 
 // follow resolves a node to what it stands for. The resolution of a reference that
-// leads nowhere has no node; a node that is no reference resolves to itself.
-func (s *store) follow(n *Node) *resolution {
+// leads nowhere has no node; a node that is no reference resolves to itself, and so
+// does a schema for which a reference is one keyword of several.
+func (s *store) follow(n *Node) *resolution { return s.followIn(n, "") }
+
+// followIn is follow for a schema of a dialect that is not written where it is.
+func (s *store) followIn(n *Node, in dialect) *resolution {
 	r := &resolution{node: n}
 	for hop := 0; ; hop++ {
-		if _, ok := refOf(r.node); !ok {
+		if _, ok := refOf(r.node); !ok || moreThanRef(r.node, in) {
 			return r
 		}
 		if hop == 64 {

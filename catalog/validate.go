@@ -322,7 +322,7 @@ func checkBinding(sp *spec, st *store, object, protocol string, n *Node) []issue
 // payloadEnv compiles the schemas of payloads; references lead through the catalog.
 func (v *documentCheck) payloadEnv() *schemaEnv {
 	if v.env == nil {
-		v.env = &schemaEnv{payload: true, lookup: func(n *Node, _ string) *Node { return v.l.st.follow(n).node }}
+		v.env = &schemaEnv{payload: true, lookup: func(n *Node, _ string) *Node { return v.l.st.step(n).node }}
 	}
 	return v.env
 }

@@ -142,11 +142,12 @@ func Denied(op, subject, right, resource string, cause error) *Error {
 		right = rightFor(op, resource)
 	}
 	what := "not authorised"
-	hint := "ask for the missing right; weir doctor shows what this user may do"
+	hint := "ask for the missing right"
 	if right != "" {
 		what += " to " + right
-		hint = fmt.Sprintf("ask for %s on %s; weir doctor shows what this user may do", right, strings.TrimSpace(resource+" "+subjectOn(resource, subject)))
+		hint = fmt.Sprintf("ask for %s on %s", right, strings.TrimSpace(resource+" "+subjectOn(resource, subject)))
 	}
+	hint += "; " + whereRights(right, resource, subject)
 	if resource != "" {
 		what += " on " + resource
 	}
@@ -155,6 +156,20 @@ func Denied(op, subject, right, resource string, cause error) *Error {
 		err = &deniedError{what, cause}
 	}
 	return &Error{Class: Unauthorised, Op: op, What: subject, Err: err, Remedy: hint}
+}
+
+// whereRights says what shows the rights that there are. A broker tells a user the own
+// rights on a topic that exists and may be described, and on the cluster; all others stand
+// in the ACLs only.
+func whereRights(right, resource, subject string) string {
+	switch {
+	case right == "DESCRIBE":
+	case resource == "Topic" && subject != "" && right != "CREATE":
+		return "weir topic describe " + subject + " shows what this user may do"
+	case resource == "Cluster":
+		return "weir doctor shows what this user may do on it"
+	}
+	return "weir acl what-can PRINCIPAL shows what is granted, to those who may list ACLs"
 }
 
 func subjectOn(resource, subject string) string {
@@ -182,15 +197,22 @@ func rightFor(op, resource string) string {
 		{"delete topic", "Topic"}: "DELETE", {"purge topic", "Topic"}: "DELETE",
 		{"alter topic", "Topic"}: "ALTER_CONFIGS", {"add partitions", "Topic"}: "ALTER",
 		{"describe topic", "Topic"}: "DESCRIBE", {"list topics", "Topic"}: "DESCRIBE",
-		{"list offsets", "Topic"}: "DESCRIBE", {"describe configs", "Topic"}: "DESCRIBE_CONFIGS",
+		{"list topic", "Topic"}: "DESCRIBE", {"look for topic", "Topic"}: "DESCRIBE",
+		{"list offsets", "Topic"}: "DESCRIBE", {"read the ends of topic", "Topic"}: "DESCRIBE",
+		{"look up a time on topic", "Topic"}: "DESCRIBE", {"describe configs", "Topic"}: "DESCRIBE_CONFIGS",
 		{"describe configs", "Cluster"}: "DESCRIBE_CONFIGS",
 		{"read topic", "Topic"}:         "READ", {"write topic", "Topic"}: "WRITE",
 		// An idempotent producer that may write nowhere is told CLUSTER, from InitProducerID.
 		{"write topic", "Cluster"}: "WRITE on the topic, or IDEMPOTENT_WRITE",
 		{"list groups", "Group"}:   "DESCRIBE", {"describe group", "Group"}: "DESCRIBE",
 		{"describe group", "Topic"}: "DESCRIBE", {"fetch offsets", "Group"}: "DESCRIBE",
-		{"fetch offsets", "Topic"}: "DESCRIBE", {"reset group", "Group"}: "READ",
-		{"reset group", "Topic"}: "READ", {"delete group", "Group"}: "DELETE",
+		{"describe groups", "Group"}: "DESCRIBE", {"read lag", "Group"}: "DESCRIBE",
+		{"read lag", "Topic"}: "DESCRIBE", {"export group", "Group"}: "DESCRIBE",
+		{"fetch offsets", "Topic"}: "DESCRIBE", {"fetch the offset on topic", "Topic"}: "DESCRIBE",
+		{"reset group", "Group"}: "READ", {"reset group", "Topic"}: "READ",
+		{"move offsets on topic", "Topic"}: "READ", {"delete offsets on topic", "Topic"}: "READ",
+		{"delete group", "Group"}: "DELETE", {"delete offsets of group", "Group"}: "DELETE",
+		{"remove members of group", "Group"}: "READ", {"remove members", "Group"}: "READ",
 		{"list acls", "Cluster"}: "DESCRIBE", {"alter acls", "Cluster"}: "ALTER",
 		{"describe log dirs", "Cluster"}: "DESCRIBE", {"describe cluster", "Cluster"}: "DESCRIBE",
 	}[key{op, resource}]

@@ -97,6 +97,7 @@ type spanReader struct {
 	o         ReadOptions
 	next, end map[int32]int64
 	seen      time.Time
+	gone      time.Time // since when brokers say that there is no such topic; zero when they do not
 }
 
 func (r *spanReader) poll(ctx context.Context, cl *kgo.Client, do func(*kgo.Record) error) (done bool, err error) {
@@ -106,7 +107,9 @@ func (r *spanReader) poll(ctx context.Context, cl *kgo.Client, do func(*kgo.Reco
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
+	gone := false
 	for _, e := range fetches.Errors() {
+		gone = gone || errors.Is(e.Err, kerr.UnknownTopicOrPartition) || errors.Is(e.Err, kerr.UnknownTopicID)
 		if e.Topic == "" && errors.Is(e.Err, context.DeadlineExceeded) || kerr.IsRetriable(e.Err) || kgo.IsRetryableBrokerErr(e.Err) {
 			continue // waiting is what the stall below bounds
 		}
@@ -119,8 +122,8 @@ func (r *spanReader) poll(ctx context.Context, cl *kgo.Client, do func(*kgo.Reco
 			return false, err
 		}
 	}
-	if r.o.Follow {
-		return false, nil
+	if err := r.missing(ctx, gone); err != nil || r.o.Follow {
+		return false, err
 	}
 	if len(r.next) == 0 {
 		return true, nil
@@ -131,6 +134,26 @@ func (r *spanReader) poll(ctx context.Context, cl *kgo.Client, do func(*kgo.Reco
 		}
 	}
 	return false, nil
+}
+
+// missing bounds how long brokers may say that there is no such topic. They do so for a
+// moment after an election too, but at once and to every Fetch, so it also slows them down.
+func (r *spanReader) missing(ctx context.Context, gone bool) error {
+	switch now := r.o.Now(); {
+	case !gone:
+		r.gone = time.Time{}
+		return nil
+	case r.gone.IsZero():
+		r.gone = now
+	case now.Sub(r.gone) > readStall:
+		return &Error{Class: NotFound, Op: "read topic", What: r.o.Topic, Err: errors.New("the topic was deleted"), Remedy: "weir topic list shows what exists; one of the same name that was made since is another topic"}
+	}
+	const slower = 200 * time.Millisecond
+	select {
+	case <-ctx.Done():
+	case <-time.After(slower):
+	}
+	return nil
 }
 
 func (r *spanReader) take(cl *kgo.Client, rec *kgo.Record, do func(*kgo.Record) error) error {

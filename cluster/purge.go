@@ -37,11 +37,8 @@ const purgeTopic = "purge topic"
 // or false where it is not known. It is held between the start and the end of the log.
 func (r *Purge) Plan(partitions []*Partition, offset func(*Partition) (int64, bool)) error {
 	for _, p := range partitions {
-		if p.StartOffset == nil || p.EndOffset == nil {
-			return &Error{
-				Class: Failed, Op: purgeTopic, What: r.Topic, Remedy: "name the partitions that can be reached: NAME:0,1",
-				Err: fmt.Errorf("the offsets of partition %d could not be read", p.ID),
-			}
+		if p.unread() {
+			return p.Unread(purgeTopic, r.Topic, "name the partitions that can be reached: NAME:0,1")
 		}
 		to, ok := offset(p)
 		if !ok {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,6 +55,25 @@ type Partition struct {
 	LastTimestampMS  *int64 `json:"last_timestamp_ms"`
 	// SizeBytes is the leader's copy on disk, as [Conn.Sizes] fills it in.
 	SizeBytes *int64 `json:"size_bytes"`
+}
+
+// unread says that the extent of the partition's log is not known.
+func (p *Partition) unread() bool { return p.StartOffset == nil || p.EndOffset == nil }
+
+// Unread is the [Error] of a partition whose offsets are needed and could not be read.
+func (p *Partition) Unread(op, topic, remedy string) error {
+	e := &Error{Class: Unreachable, Op: op, What: topic, Remedy: remedy, Err: errors.New("it has no leader")}
+	switch {
+	case p.ErrorName != nil:
+		if e = classify("list offsets", topic, errorByName(*p.ErrorName)); e.Class != Unauthorised {
+			e.Remedy = remedy
+		}
+		e.Op = op
+	case p.Leader != nil:
+		e.Err = fmt.Errorf("its leader, broker %d, did not answer", *p.Leader)
+	}
+	e.Err = fmt.Errorf("the offsets of partition %d could not be read: %w", p.ID, e.Err)
+	return e
 }
 
 // TopicNames are the names of topics, in their order.
@@ -522,6 +542,14 @@ type ConfigSet struct {
 	Topic     string   `json:"topic"`
 	ErrorName *string  `json:"error"`
 	Configs   []Config `json:"configs"`
+}
+
+// Err is why the settings are not known, or nil.
+func (s *ConfigSet) Err() error {
+	if s.ErrorName == nil {
+		return nil
+	}
+	return Classify("describe configs", s.Topic, errorByName(*s.ErrorName))
 }
 
 // configBatch bounds the topics in one DescribeConfigs: with about 30 settings each, an

@@ -143,7 +143,8 @@ func (c *Conn) Times(ctx context.Context, topics []Topic) error {
 }
 
 // LastWrite is the newest record's timestamp in milliseconds since 1970, as the
-// producers wrote it; nil when no partition has one.
+// producers wrote it; nil when no partition has one, or one could not be read: it may hold
+// a newer one. Needs [Conn.Offsets] and [Conn.Times] before.
 func (t *Topic) LastWrite() *int64 {
 	return extreme(t.Partitions, func(p *Partition) *int64 { return p.LastTimestampMS }, func(a, b int64) bool { return a > b })
 }
@@ -156,6 +157,9 @@ func (t *Topic) FirstWrite() *int64 {
 func extreme(ps []Partition, of func(*Partition) *int64, better func(a, b int64) bool) *int64 {
 	var best *int64
 	for i := range ps {
+		if ps[i].unread() {
+			return nil
+		}
 		if v := of(&ps[i]); v != nil && (best == nil || better(*v, *best)) {
 			best = v
 		}

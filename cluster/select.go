@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -90,8 +91,12 @@ func (c *Conn) SelectTopics(ctx context.Context, op string, names []string, rege
 	if err := list.Err(); err != nil {
 		return nil, err
 	}
+	what := "no topic matches " + strings.Join(names, ",")
+	if !list.Scope.Proven() {
+		what = fmt.Sprintf("no visible topic matches %s, and there may be others: %s", strings.Join(names, ","), list.Scope.Reason)
+	}
 	return nil, &Error{
-		Class: NotFound, Err: fmt.Errorf("no topic matches %s", strings.Join(names, ",")),
+		Class: NotFound, Err: errors.New(what),
 		Remedy: "patterns match whole names: " + regexp.QuoteMeta("orders.") + ".* for all that begin so",
 	}
 }

@@ -83,7 +83,9 @@ func newRoot(d *commands.Deps, p *program) *cobra.Command {
 	root.SetHelpCommand(newHelp(d.Out, root))
 	commands.Group(root)
 	commands.CompleteGlobals(d, root)
-	commands.CompleteTopicFlags(d, root)
+	if len(d.Args) > 0 && strings.HasPrefix(d.Args[0], cobra.ShellCompRequestCmd) {
+		commands.CompleteFlags(d, root)
+	}
 	return root
 }
 

@@ -57,7 +57,7 @@ var walk = map[string]struct {
 	"completion zsh":        {"", 0},
 	"completion powershell": {"", 0},
 	"config show":           {"--origin", 0},
-	"demo consume":          {"--group billing --count 1 --prefix EVIL --timeout 1s", 6},
+	"demo consume":          {"--group billing --count 1 --prefix EVIL --timeout 1s", 1},
 	"demo produce":          {"--count 1 --prefix EVIL", 1},
 	"dlt abort":             {"EVIL", 1},
 	"dlt discard":           {"orders.dlt --reason EVIL --offsets 0:0-0 --dry-run", 0},

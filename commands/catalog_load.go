@@ -24,6 +24,7 @@ type catalogFlags struct {
 	env         string
 	refRoot     string
 	allowRemote []string
+	prefix      string // of the catalog in its repository, once it is open
 }
 
 func (f *catalogFlags) bind(fs *pflag.FlagSet) {
@@ -62,6 +63,7 @@ func (d *Deps) Catalog(ctx context.Context, f *catalogFlags, validate bool) (*ca
 		return nil, catalogFailure(err)
 	}
 	defer func() { _ = tree.Close() }()
+	f.prefix = tree.Prefix()
 	o := catalogOptions(cfg, f, tree)
 	o.Validate = validate
 	c, err := catalog.Load(ctx, o)

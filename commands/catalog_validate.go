@@ -99,7 +99,7 @@ func runCatalogValidate(ctx context.Context, d *Deps, o *catalogValidateOptions)
 	if r.Documents == 0 && le == nil {
 		return usage("name a file or folder, or set catalog.paths in weir.yaml", "no AsyncAPI document found in %s", cmp.Or(strings.Join(o.paths, ", "), "the catalog's paths"))
 	}
-	run := &finding.Run{Report: r.Report, Name: "catalog validate", Rules: catalog.Rules(), Gate: gate, Verdict: r.verdict()}
+	run := &finding.Run{Report: r.Report, Name: "catalog validate", Rules: catalog.Rules(), Gate: gate, Verdict: r.verdict(), Prefix: o.prefix}
 	if err := emitFindings(d, o.format, "catalog_report", r, run); err != nil {
 		return err
 	}

@@ -107,7 +107,7 @@ func runCI(ctx context.Context, d *Deps, o *ciOptions) error {
 		words = append(words, c.Name+" "+c.Gate)
 	}
 	verdict := strings.Join(words, "; ") + ": " + r.Closing()
-	fr := &finding.Run{Report: out.Report, Name: "ci", Rules: slices.Concat(catalog.Rules(), run.rules), Gate: policy.FailOn, Verdict: verdict}
+	fr := &finding.Run{Report: out.Report, Name: "ci", Rules: slices.Concat(catalog.Rules(), run.rules), Gate: policy.FailOn, Verdict: verdict, Prefix: o.prefix}
 	if err := emitFindings(d, o.format, "ci_report", out, fr); err != nil {
 		return err
 	}

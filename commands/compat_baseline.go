@@ -1,7 +1,8 @@
 package commands
 
 import (
-	"cmp"
+	"path/filepath"
+	"strings"
 
 	"github.com/weirhq/weir/internal/config"
 )
@@ -9,8 +10,11 @@ import (
 // againstWhat decides the baseline: the flag, weir.yaml, the pull request of CI.
 func againstWhat(flag string, cfg *config.Config) (string, error) {
 	env := cfg.Env().Getenv
-	if s := cmp.Or(flag, cfg.Project.Compat.Against); s != "" {
-		return s, nil
+	if flag != "" {
+		return flag, nil
+	}
+	if s := cfg.Project.Compat.Against; s != "" {
+		return fromConfig(s, cfg), nil
 	}
 	if ref := env("GITHUB_BASE_REF"); ref != "" {
 		return "git:origin/" + ref + "...", nil
@@ -20,4 +24,16 @@ func againstWhat(flag string, cfg *config.Config) (string, error) {
 	}
 	return "", usage("name one with --against git:main..., or set compat.against in weir.yaml; --against none only compares senders with receivers",
 		"there is no baseline to compare with")
+}
+
+// fromConfig reads a folder in weir.yaml from where weir.yaml stands, as all paths there.
+func fromConfig(spec string, cfg *config.Config) string {
+	if spec == "none" || strings.HasPrefix(spec, "git:") || strings.HasPrefix(spec, "registry:") || filepath.IsAbs(spec) {
+		return spec
+	}
+	rel, err := filepath.Rel(cfg.Env().Dir, filepath.Join(cfg.Root, spec))
+	if err != nil {
+		return filepath.Join(cfg.Root, spec)
+	}
+	return rel
 }

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/catalog/source"
@@ -55,10 +56,22 @@ func (c *comparison) changes(ctx context.Context, b *compat.Baseline, now compat
 		}
 		unreadable = b.Problems(err, c.policy.Unproven)
 	}
-	past.History = b.CatalogHistory(func(ctx context.Context, t *source.Tree) (*catalog.Catalog, error) {
+	load := func(ctx context.Context, t *source.Tree) (*catalog.Catalog, error) {
 		return c.load(ctx, t, false, nil)
-	})
+	}
+	past.History = b.CatalogHistory(load)
+	var lost []finding.Finding
+	if m := b.Moved; m != nil {
+		gone, err := load(ctx, m.Tree)
+		if gone != nil {
+			past.Moved = &compat.Past{Side: compat.Side{Version: m.Tree.Version, Catalog: gone}, History: m.CatalogHistory(load)}
+		}
+		lost = m.Problems(err, c.policy.Unproven)
+	}
 	subjects, loose := compat.CatalogSubjects(past, now)
+	if slices.ContainsFunc(loose, func(f finding.Finding) bool { return f.Rule == "compat/channel-added" }) {
+		unreadable = append(unreadable, lost...) // where nothing is new, nothing can have come from there
+	}
 	return subjects, append(unreadable, loose...), nil
 }
 

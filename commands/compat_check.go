@@ -98,7 +98,7 @@ func runCompatCheck(ctx context.Context, d *Deps, o *compatCheckOptions) error {
 		return compatFailure(err)
 	}
 	r := run.report
-	out := &finding.Run{Report: r.Report, Name: "compat check", Rules: run.rules, Gate: r.FailOn(), Verdict: r.Closing()}
+	out := &finding.Run{Report: r.Report, Name: "compat check", Rules: run.rules, Gate: r.FailOn(), Verdict: r.Closing(), Prefix: o.prefix}
 	if err := emitFindings(d, o.format, "compat_report", r, out); err != nil {
 		return err
 	}

@@ -2,8 +2,10 @@ package commands
 
 import (
 	"context"
+	"slices"
 	"strings"
 
+	"github.com/weirhq/weir/catalog"
 	"github.com/weirhq/weir/catalog/source"
 	"github.com/weirhq/weir/compat"
 )
@@ -14,16 +16,17 @@ func bare(t *source.Tree, err error) bool {
 	if err == nil {
 		return true
 	}
-	for _, p := range t.Paths {
-		if _, ferr := compat.FormatOf(p); ferr != nil {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(t.Paths, func(p string) bool { return !isSchemaFile(p) })
 }
 
-// bare compares a folder of schema files with its baseline.
-func (c *comparison) bare(ctx context.Context, b *compat.Baseline, cur *source.Tree) (*compatRun, error) {
+func isSchemaFile(p string) bool {
+	_, err := compat.FormatOf(p)
+	return err == nil
+}
+
+// bare compares a folder of schema files with its baseline. empty is the catalog of what
+// is there now: the documents of the baseline are then gone.
+func (c *comparison) bare(ctx context.Context, b *compat.Baseline, cur *source.Tree, empty *catalog.Catalog, both *catalog.Parsed) (*compatRun, error) {
 	now, err := compat.FilesOf(cur)
 	if err != nil {
 		return nil, err
@@ -43,6 +46,13 @@ func (c *comparison) bare(ctx context.Context, b *compat.Baseline, cur *source.T
 	if err != nil {
 		return nil, err
 	}
+	if !slices.ContainsFunc(b.Tree.Paths, isSchemaFile) {
+		_, gone, err := c.changes(ctx, b, compat.Side{Catalog: empty}, both)
+		if err != nil {
+			return nil, err
+		}
+		loose = append(loose, gone...)
+	}
 	return c.run(ctx, subjects, loose, b.Words)
 }
 
@@ -53,7 +63,7 @@ func (c *comparison) bareRegistry(ctx context.Context, address string, cur *sour
 	if err != nil {
 		return nil, err
 	}
-	all, _, err := compat.TreeSubjects(compat.Tree{}, now, "")
+	all, _, err := compat.TreeSubjects(compat.Tree{Apart: true}, now, "")
 	if err != nil {
 		return nil, err
 	}

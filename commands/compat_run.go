@@ -53,6 +53,7 @@ func compatFailure(err error) error {
 }
 
 func (c *comparison) run(ctx context.Context, subjects []compat.Subject, loose []finding.Finding, baseline string) (*compatRun, error) {
+	c.policy.Others = Rules()
 	e := compat.NewEngine(checkers(c.policy.As, c.nameless), c.policy)
 	results, err := e.Compare(ctx, subjects)
 	if err != nil {
@@ -85,6 +86,7 @@ func (c *comparison) tree(ctx context.Context, against string) (*compatRun, erro
 		return nil, catalogFailure(err)
 	}
 	defer func() { _ = cur.Close() }()
+	c.flags.prefix = cur.Prefix()
 	var address string // of a registry
 	if s, ok := strings.CutPrefix(spec, "registry:"); ok {
 		if s == "" {
@@ -107,7 +109,7 @@ func (c *comparison) tree(ctx context.Context, against string) (*compatRun, erro
 	case address != "":
 		return c.bareRegistry(ctx, address, cur)
 	}
-	return c.bare(ctx, b, cur)
+	return c.bare(ctx, b, cur, now, both)
 }
 
 func (c *comparison) load(ctx context.Context, t *source.Tree, validate bool, shared *catalog.Parsed) (*catalog.Catalog, error) {

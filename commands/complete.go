@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/weirhq/weir/cluster"
 )
@@ -105,16 +106,28 @@ func (d *Deps) completeProfiles(_ *cobra.Command, args []string, prefix string) 
 	return filterNames(cfg.Profiles(), prefix, nil), cobra.ShellCompDirectiveNoFileComp
 }
 
-// CompleteTopicFlags completes --topic wherever a command has one.
-func CompleteTopicFlags(d *Deps, c *cobra.Command) {
-	if c.Flags().Lookup("topic") != nil {
-		// The acl commands have registered theirs, which cobra keeps.
-		_ = c.RegisterFlagCompletionFunc("topic", func(c *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
-			return d.completeTopics(true)(c, nil, prefix)
-		})
+// CompleteFlags completes the flags of c and of the commands below: --topic and --to-group
+// from the cluster, and those that take one of a few words. What a command has registered
+// itself, cobra keeps.
+func CompleteFlags(d *Deps, c *cobra.Command) {
+	names := func(from completer) completer {
+		return func(c *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
+			return from(c, nil, prefix)
+		}
 	}
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		e, word := f.Value.(*enum)
+		switch {
+		case word:
+			_ = c.RegisterFlagCompletionFunc(f.Name, completeWords(e.words...))
+		case f.Name == "topic":
+			_ = c.RegisterFlagCompletionFunc(f.Name, names(d.completeTopics(true)))
+		case f.Name == "to-group":
+			_ = c.RegisterFlagCompletionFunc(f.Name, names(d.completeGroups(true)))
+		}
+	})
 	for _, sub := range c.Commands() {
-		CompleteTopicFlags(d, sub)
+		CompleteFlags(d, sub)
 	}
 }
 

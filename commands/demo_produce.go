@@ -115,6 +115,9 @@ func demoTarget(ctx context.Context, d *Deps, prefix string, create bool) (*clus
 		return nil, err
 	}
 	if !create {
+		if err := missingTopic(ctx, conn, "demo", []string{prefix + demo.Orders}); err != nil {
+			return nil, failed(prefix+demo.Orders, "--create-topics makes the shop's topics", "%w", err)
+		}
 		return conn, nil
 	}
 	created, err := demo.CreateTopics(ctx, conn.Client, prefix)

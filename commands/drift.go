@@ -24,14 +24,15 @@ func newDrift(d *Deps) *cobra.Command {
 		Long: doc(`
 			The comparison of weir plan, told from the cluster's side: what differs, what is
 			missing, and what is there in scope and was never declared: topics, settings,
-			rights, and groups that read declared topics. Nothing is written.`),
+			rights, and groups that read declared topics. What this user may not see is listed
+			as unknown and closes the gate as well: it may hold drift. Nothing is written.`),
 		Example: doc(`
 			# Has anybody changed something by hand?
 			$ weir drift
 
 			# As a nightly job
 			$ weir drift -o json > drift.json`),
-		Annotations: map[string]string{ExitCodes: "3  there is drift (--fail-on never: 0)", Next: "weir plan"},
+		Annotations: map[string]string{ExitCodes: "3  there is drift, or not everything could be seen (--fail-on never: 0)", Next: "weir plan"},
 		RunE: func(c *cobra.Command, args []string) error {
 			o.paths = append(o.paths, args...)
 			return runDrift(c.Context(), d, o)
@@ -49,7 +50,7 @@ func runDrift(ctx context.Context, d *Deps, o *driftOptions) error {
 	if err != nil {
 		return err
 	}
-	consumers, err := plan.Consumers(ctx, from.conn, from.want)
+	consumers, err := d.planReaders(ctx, from.conn, from.want.TopicNames())
 	if err != nil {
 		return err
 	}

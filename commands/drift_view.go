@@ -2,6 +2,7 @@ package commands
 
 import (
 	"cmp"
+	"slices"
 
 	"github.com/weirhq/weir/internal/term"
 	"github.com/weirhq/weir/plan"
@@ -99,10 +100,25 @@ func viewPlanDrift(pg *term.Page, p *plan.Plan) {
 			pg.Line("%*s%s", behind, "", x.Reassignment)
 		}
 	}
-	if topics+acls > 0 {
+	if topics+acls+len(p.Unknown) > 0 {
 		pg.Line("")
-		pg.Line("In scope but not managed: %s, %s (weir drift lists them).", plural(topics, "topic"), plural(acls, "ACL"))
+		pg.Line("In scope but not managed: %s, %s (weir drift lists them).", atLeast(p, plan.UnreadTopics, topics, "topic"), atLeast(p, plan.UnreadACLs, acls, "ACL"))
 	}
+	for _, u := range p.Unknown {
+		pg.Printf("%s %s", pg.Mark("warn"), u.What)
+		pg.Rest(4, u.Reason)
+	}
+}
+
+// atLeast counts what was seen; of what was not seen as a whole there may be more.
+func atLeast(p *plan.Plan, part string, n int, noun string) string {
+	switch {
+	case !slices.ContainsFunc(p.Unknown, func(u plan.Unread) bool { return u.What == part }):
+		return plural(n, noun)
+	case n == 0:
+		return "? " + noun + "s"
+	}
+	return "at least " + plural(n, noun)
 }
 
 // viewOtherChannels names what a plan and a drift report leave out, and why.

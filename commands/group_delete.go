@@ -33,6 +33,7 @@ func newGroupDelete(d *Deps) *cobra.Command {
 			# Forget a topic that the group no longer reads
 			$ weir group delete billing --topic orders.order.v0`),
 		Args:              exactly("GROUP"),
+		Annotations:       map[string]string{ExitCodes: "4  some offsets were deleted and some were not; the report lists both"},
 		ValidArgsFunction: d.completeGroups(false),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.group = args[0]
@@ -64,28 +65,34 @@ func runGroupDelete(ctx context.Context, d *Deps, o *groupDeleteOptions) error {
 		return lagFailure("delete group", o.group, err)
 	}
 	rep := &deleteReport{DeletePlan: plan, DryRun: o.dryRun}
-	what := "delete group " + o.group
+	what := plan.Op() + " " + o.group
 	if len(plan.Topics) > 0 {
-		what = "delete offsets of group " + o.group + " on " + strings.Join(plan.Topics, ", ")
+		what += " on " + strings.Join(plan.Topics, ", ")
 	}
-	return d.changeGroup(ctx, conn, &groupChange{
-		op: "delete group", group: o.group, question: what, severe: []string{o.group}, confirmation: o.confirmation,
+	refusals := 0
+	err = d.changeGroup(ctx, conn, &groupChange{
+		op: plan.Op(), group: o.group, question: what, severe: []string{o.group}, confirmation: o.confirmation,
 		format: o.format, kind: "group_delete", report: rep, view: viewGroupDelete(rep),
-		before: plan.Offsets,
+		before: plan.Before(), after: func() any { return plan.After() },
 		do: func(ctx context.Context) error {
-			err := r.Delete(ctx, plan)
+			var err error
+			refusals, err = r.Delete(ctx, plan)
 			rep.Deleted = err == nil
 			return err
 		},
-		done: func(p *term.Page) { p.Line("Done: %s.", what) },
+		done: func(p *term.Page) { viewGroupDeleted(p, plan, what, refusals) },
 	})
+	if err == nil {
+		err = partly(refusals > 0)
+	}
+	return err
 }
 
 func viewGroupDelete(rep *deleteReport) term.View {
 	table := func() *term.Table {
 		t := term.NewTable("TOPIC*", ">PARTITION", ">CURRENT-OFFSET")
 		for _, o := range rep.Offsets {
-			t.Row(o.Topic, int(o.Partition.Partition), o.Offset)
+			t.Row(o.Topic, int(o.Partition.Partition), o.Offset.Offset)
 		}
 		return t
 	}
@@ -97,10 +104,26 @@ func viewGroupDelete(rep *deleteReport) term.View {
 		if rep.DryRun {
 			dry = " (dry run)"
 		}
-		what := "The group and " + plural(len(rep.Offsets), "committed offset")
-		if len(rep.Topics) > 0 {
-			what = plural(len(rep.Offsets), "committed offset")
+		what := plural(len(rep.Offsets), "committed offset")
+		if len(rep.Topics) == 0 {
+			if !rep.TopicsScope.Proven() {
+				what = "at least " + what
+			}
+			what = "The group and " + what
 		}
-		p.Line("%s will be deleted%s.", what, dry)
+		p.Line("%s will be deleted%s%s.", what, dry, doubt(rep.TopicsScope))
 	}}
+}
+
+func viewGroupDeleted(p *term.Page, plan *lag.DeletePlan, what string, refusals int) {
+	if refusals == 0 {
+		p.Line("Done: %s.", what)
+		return
+	}
+	for i := range plan.Offsets {
+		if o := &plan.Offsets[i]; o.Error != nil {
+			p.Line("%s %s/%d: %s", p.Mark("fail"), o.Topic, o.Partition.Partition, *o.Error)
+		}
+	}
+	p.Line("%s of group %s deleted.", plural(len(plan.Offsets)-refusals, "committed offset"), plan.Group)
 }

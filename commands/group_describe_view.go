@@ -69,6 +69,10 @@ func viewGroup(p *term.Page, g *groupDetail, rep *lag.Report, wide bool) {
 		p.Line("What is committed and assigned is not known.")
 		return
 	}
+	if s := rep.Coverage.TopicsScope; s != nil && !s.Proven() {
+		p.Line("Nothing visible is committed or assigned%s.", doubt(*s))
+		return
+	}
 	p.Line("Nothing is committed and nothing is assigned.")
 }
 

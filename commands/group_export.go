@@ -24,7 +24,8 @@ func newGroupExport(d *Deps) *cobra.Command {
 		Long: doc(`
 			Write topic,partition,offset of everything a group has committed, in the form that
 			kafka-consumer-groups.sh exports and imports. Live groups may be exported. A partition that
-			cannot be read is an error: the file would be incomplete. Nothing is written to the cluster.`),
+			cannot be read is an error: the file would be incomplete. So is a topic that the broker may
+			hide from this user, unless --topic names what is wanted. Nothing is written to the cluster.`),
 		Example: doc(`
 			# Save before a reset
 			$ weir group export billing > billing.csv`),

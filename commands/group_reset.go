@@ -80,7 +80,7 @@ func (o *groupResetOptions) request(d *Deps) (lag.ResetRequest, error) {
 	case o.to != "":
 		t, err := lag.ParseTarget(o.to, d.Now())
 		if err != nil {
-			return q, usage("", "--to: %w", err)
+			return q, usage("+N and -N shift what is committed", "--to: %w", err)
 		}
 		q.Target = &t
 	case o.file != "":
@@ -89,7 +89,8 @@ func (o *groupResetOptions) request(d *Deps) (lag.ResetRequest, error) {
 			return q, err
 		}
 		defer func() { _ = in.Close() }()
-		if q.Offsets, err = lag.ReadOffsets(in, o.file, o.group); err != nil {
+		q.File = o.file
+		if q.Offsets, q.Lines, err = lag.ReadOffsets(in, o.file, o.group); err != nil {
 			return q, usage("weir group export writes such a file", "read offsets: %w", err)
 		}
 	case o.like == o.group:

@@ -30,6 +30,9 @@ func viewGroupReset(rep *resetReport) term.View {
 		for _, s := range rep.Skipped {
 			p.Line("%s %s/%d: %s", p.Mark("skip"), s.Topic, s.Partition.Partition, s.Reason)
 		}
+		if !rep.TopicsScope.Proven() {
+			p.Line("%s there may be more, which is not moved: %s", p.Mark("warn"), rep.TopicsScope.Reason)
+		}
 		var again, passed int64
 		for _, m := range rep.Moves {
 			again, passed = again+m.Replayed, passed+m.Passed

@@ -21,6 +21,7 @@ type lagRun struct {
 	opts    lag.Options
 	catalog *catalog.Catalog // nil without one
 	quiet   bool             // no progress bar: a live screen is in its place
+	missing error            // a topic that was named does not exist
 	// history is nil until more than one reading is taken.
 	history *lag.History
 }
@@ -53,9 +54,16 @@ func (d *Deps) newLagRun(ctx context.Context, o *lagOptions) (*lagRun, error) {
 			return nil, err
 		}
 		r.query.Topic = topics.Match
+		if !o.regex {
+			r.query.Named = o.topics
+			r.missing = missingTopic(ctx, conn, "read lag", o.topics)
+		}
 	}
 	r.query.Settings, r.query.Exact, r.query.Prove = true, o.exact, true
-	r.opts = lag.Options{By: lag.By(o.by), Assume: assumption(o.assume), ClusterID: conn.ClusterID, Limits: o.limits}
+	r.opts = lag.Options{
+		By: lag.By(o.by), Assume: assumption(o.assume), ClusterID: conn.ClusterID, Limits: o.limits,
+		Narrowed: len(o.topics) > 0 || o.regex && len(o.names) > 0,
+	}
 	if cat != nil {
 		bindCatalog(&r.opts, cat)
 	}
@@ -83,7 +91,20 @@ func (r *lagRun) read(ctx context.Context) (*lag.Report, error) {
 		return nil, lagFailure("read lag", "", err)
 	}
 	rep := b.Report(cov)
+	if r.missing != nil && rep.Total.Deleted == 0 {
+		return nil, r.missing
+	}
 	return rep, denied(rep)
+}
+
+// missingTopic is the error of a named topic that does not exist: a name that is spelt
+// wrong must not pass a gate. Commits of a group on a topic that was deleted still count.
+func missingTopic(ctx context.Context, conn *cluster.Conn, op string, names []string) error {
+	_, err := conn.SelectTopics(ctx, op, names, false)
+	if e, ok := errors.AsType[*cluster.Error](err); ok && e.Class == cluster.NotFound {
+		return err
+	}
+	return nil
 }
 
 // denied is the error of a report in which every group was refused.

@@ -24,7 +24,11 @@ func viewLagRest(p *term.Page, rep *lag.Report, verdict string) {
 			p.Line("%s %s: %s: %s%s", p.Mark("fail"), b.Limit, subject, b.Message, owner)
 		}
 		for _, u := range rep.Gate.Undecided {
-			p.Line("%s %s: %s", p.Mark("warn"), joinWords(u.Limit+":", u.Group), u.Reason)
+			limit := u.Limit
+			if u.Group != "" {
+				limit += ": " + u.Group
+			}
+			p.Line("%s %s: %s", p.Mark("warn"), limit, u.Reason)
 		}
 	}
 	const most = 20
@@ -72,7 +76,7 @@ func lagVerdict(rep *lag.Report) string {
 	if rep.Total.Lag != nil {
 		total = p.Int(*rep.Total.Lag)
 	}
-	if rep.Total.AtLeast {
+	if rep.Total.AtLeast && rep.Total.Lag != nil {
 		total = "at least " + total
 	}
 	line := plural(len(rep.Groups), "group") + ", " + total + " records unread"

@@ -23,6 +23,9 @@ func (r *lagRun) waitZero(ctx context.Context, o *lagOptions) error {
 		case last == nil || !errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
 			return err
 		}
+		if len(last.Groups) == 0 && len(o.names) > 0 { // a pattern that is spelt wrong would wait for nothing
+			return failed("", "weir group list shows the groups", "wait for zero: no group matches %s", joinComma(o.names))
+		}
 		drained, certain := last.Drained()
 		if err == nil && drained && certain {
 			if err := r.d.emitLag(o, last, "Everything has been read after "+term.Duration(r.d.Now().Sub(began))+"."); err != nil {

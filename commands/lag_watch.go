@@ -15,6 +15,9 @@ func (r *lagRun) watch(ctx context.Context, o *lagOptions) error {
 	first := true
 	next := func(ctx context.Context) (*lag.Report, error) {
 		rep, err := r.read(ctx)
+		if !first && ctx.Err() != nil { // the end of the watch, and not the cluster
+			return nil, ctx.Err()
+		}
 		if err != nil && (first || !passing(err)) {
 			return nil, err
 		}

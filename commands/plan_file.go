@@ -70,7 +70,7 @@ func (d *Deps) savedPlan(ctx context.Context, path string, f *planFlags) (*plan.
 		return nil, nil, err
 	}
 	if p.Catalog.Digest != "" {
-		if err := plan.ObserveDeletes(ctx, conn, p); err != nil {
+		if err := d.observeDeletes(ctx, conn, p); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -61,6 +62,9 @@ func (d *Deps) makePlan(ctx context.Context, f *planFlags) (*plan.Plan, *planned
 	if err != nil {
 		return nil, nil, err
 	}
+	if src.Documents == 0 { // a wrong path must not look like a catalog that asks for nothing
+		return nil, nil, usage("name a file or folder, or set catalog.paths in weir.yaml", "no AsyncAPI document found in %s", cmp.Or(strings.Join(f.paths, ", "), "the catalog's paths"))
+	}
 	conn, err := d.Cluster(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -75,12 +79,12 @@ func (d *Deps) makePlan(ctx context.Context, f *planFlags) (*plan.Plan, *planned
 		Scope: scope, Prune: notNull(f.prune), Pin: f.pin, AllowDataLoss: f.allowDataLoss, AllowRepartition: f.allowRepartition, MaxDeletes: f.maxDeletes,
 	})
 	p.Weir, p.Created, p.Catalog = d.Version.Version, d.Now().UTC(), src
-	p.Creator = cfg.Env().Getenv("USER")
+	p.Creator = d.operator()
 	p.Profile, p.Protected = cmp.Or(conn.Profile.Name, conn.Profile.Source), conn.Profile.Protected
 	if err := p.Judge(ctx, conn); err != nil {
 		return nil, nil, err
 	}
-	if err := plan.ObserveDeletes(ctx, conn, p); err != nil {
+	if err := d.observeDeletes(ctx, conn, p); err != nil {
 		return nil, nil, err
 	}
 	return p, &plannedFrom{cat, want, conn}, nil

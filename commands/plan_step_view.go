@@ -42,6 +42,10 @@ func viewStep(pg *term.Page, s *plan.Step, verbose bool) {
 	if s.Op == plan.Modify && s.Unchanged > 0 {
 		pg.Rest(behind+2, term.In(term.Faint, "("+plural(s.Unchanged, "setting")+" unchanged)"))
 	}
+	if s.Effect != "" {
+		pg.Printf("%*s%s", behind+2, "", pg.Mark("warn"))
+		pg.Words(behind+4, s.Effect)
+	}
 	if s.NotJudged != "" {
 		pg.Rest(behind+2, term.In(term.Faint, "not judged by the broker: "+s.NotJudged))
 	}
@@ -101,6 +105,9 @@ func doomed(pg *term.Page, s *plan.Step) string {
 	}
 	if len(s.Groups) > 0 {
 		text += ", read by " + strings.Join(s.Groups, ", ")
+	}
+	if s.GroupsUnknown != "" {
+		text += "; more groups may read it: " + s.GroupsUnknown
 	}
 	return text
 }

@@ -74,6 +74,8 @@ func viewPlanSummary(pg *term.Page, p *plan.Plan, saved string) {
 	differs := slices.ContainsFunc(p.Drift, func(x plan.Drift) bool { return x.Kind != "topic" && x.Kind != "acl" && !x.Info })
 	if p.Empty() && differs {
 		pg.Line("No changes to make. What differs is listed above.")
+	} else if p.Empty() && len(p.Unknown) > 0 {
+		pg.Line("No changes. What is declared is on the cluster as declared.")
 	} else if p.Empty() {
 		pg.Line("No changes. The cluster matches the catalog.")
 	} else {
@@ -85,8 +87,11 @@ func viewPlanSummary(pg *term.Page, p *plan.Plan, saved string) {
 			pg.Printf(", %s", term.In(term.Bad, strconv.Itoa(s.Blocked)+" blocked"))
 		}
 		pg.Line(".")
-		if s.DestroysData > 0 {
+		switch {
+		case s.DestroysData > 0:
 			pg.Line("%s %s data: apply needs --allow-data-loss.", term.In(term.Bad, "!"), plural(s.DestroysData, "step")+destroy(s.DestroysData))
+		case p.Lossy():
+			pg.Line("%s a topic is deleted that groups may read: apply needs --allow-data-loss.", term.In(term.Bad, "!"))
 		}
 		topics := 0
 		for _, st := range p.Pending() {
@@ -98,7 +103,11 @@ func viewPlanSummary(pg *term.Page, p *plan.Plan, saved string) {
 			pg.Line("Judged by the broker: %d of %s.", s.JudgedBroker, plural(topics, "topic step"))
 		}
 	}
-	if saved != "" {
+	switch {
+	case saved == "":
+	case s.Blocked > 0:
+		pg.Line("Saved %s.  It is blocked and cannot be applied: make it anew when nothing is in the way.", saved)
+	default:
 		pg.Line("Saved %s.  Apply it with:  weir apply %s", saved, saved)
 	}
 }

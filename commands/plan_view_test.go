@@ -65,6 +65,8 @@ func goldenSteps() map[string]plan.Step {
 		"acl-add-group":            {Op: plan.Create, Kind: plan.ACLKind, Name: "User:billing", Owner: owner, ACL: goldenResource(kmsg.ACLResourceTypeGroup, kmsg.ACLOperationRead, literal, "billing"), Why: "receive by Billing"},
 		"acl-add-transactional-id": {Op: plan.Create, Kind: plan.ACLKind, Name: "User:billing", Owner: owner, ACL: goldenResource(kmsg.ACLResourceTypeTransactionalId, kmsg.ACLOperationWrite, prefixed, "weir-replay-"), Why: "replay of orders.order.v1.billing.dlt"},
 		"topic-delete":             {Op: plan.Delete, Kind: plan.TopicKind, Name: name, Owner: owner, Records: new(int64(1234567)), Groups: []string{"billing", "notifications"}, Needs: []string{"--confirm " + name, "--allow-data-loss"}},
+		"topic-add-no-writes":      {Op: plan.Create, Kind: plan.TopicKind, Name: name, Owner: owner, Partitions: 12, Replicas: 1, JudgedBy: plan.ByBroker, Effect: "min.insync.replicas 2 (inherited from the broker) is more than the replication factor 1: every write with acks=all will be refused"},
+		"topic-delete-hidden":      {Op: plan.Delete, Kind: plan.TopicKind, Name: name, Owner: owner, Records: new(int64(0)), Groups: []string{"billing"}, GroupsUnknown: "this user may describe some groups at most; others are hidden by the broker", Needs: []string{"--confirm " + name, "--allow-data-loss"}},
 		"topic-delete-unknown":     {Op: plan.Delete, Kind: plan.TopicKind, Name: name, Owner: owner},
 		"topic-keep":               {Op: plan.Keep, Kind: plan.TopicKind, Name: name, Owner: owner, Reason: "retired: left as it is (--prune=topic deletes it)"},
 		"topic-blocked":            {Op: plan.Blocked, Kind: plan.TopicKind, Name: name, Owner: owner, Reason: "partitions 3 -> 2: Kafka cannot reduce partitions"},
@@ -95,6 +97,13 @@ func goldenPlans() map[string]*plan.Plan {
 	}
 	drift.Notes = []finding.Finding{{Rule: plan.RuleNoPrincipal, Severity: finding.Warning, Position: finding.Position{File: "billing.yaml", Line: 12, Column: 3}, Message: "consumer billing of orders.order.v1 declares no principal: its rights are missing", Hint: "declare x-principal in the operation's Kafka binding"}}
 	all["drift"] = drift
+	unseen := goldenPlan()
+	unseen.Drift = []plan.Drift{{Kind: "topic", Name: "orders.tmp", Note: "on the cluster, not in the catalog"}}
+	unseen.Unknown = []plan.Unread{
+		{What: plan.UnreadACLs, Reason: "the access control lists cannot be read: not authorised to DESCRIBE on Cluster"},
+		{What: plan.UnreadTopics, Reason: "this user may describe some topics at most; others are hidden by the broker"},
+	}
+	all["unseen"] = unseen
 	return all
 }
 

@@ -97,9 +97,6 @@ func runTopicCreate(ctx context.Context, d *Deps, o *topicCreateOptions, specs [
 	if err := conn.Writable("create topic", specs[0].Name); err != nil {
 		return err
 	}
-	if o.replication > len(conn.Brokers) {
-		return usage("the cluster has that many brokers", "--replication-factor %d is more than %d", o.replication, len(conn.Brokers))
-	}
 	r, refusals, err := cluster.JudgeTopics(ctx, conn, specs, o.ifNotExists)
 	if err = cmp.Or(err, firstOfMany(refusals)); err != nil {
 		return err

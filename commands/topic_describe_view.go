@@ -66,8 +66,8 @@ func viewTopic(p *term.Page, t *topicReport, scope cluster.Scope, now time.Time,
 }
 
 func viewTopicConfigs(p *term.Page, t *topicReport, wide bool) {
-	if t.ConfigsError != nil {
-		p.Line("Settings are unknown: %s", *t.ConfigsError)
+	if err := (&cluster.ConfigSet{Topic: t.Name, ErrorName: t.ConfigsError}).Err(); err != nil {
+		p.Line("Settings are unknown: %v", err)
 		return
 	}
 	table := term.NewTable("SETTING", "VALUE*", "SOURCE")

@@ -143,5 +143,6 @@ func runTopicRead(ctx context.Context, d *Deps, o *topicReadOptions) error {
 	if err != nil {
 		return err
 	}
+	out.pinned(t, spans)
 	return out.finish()
 }

@@ -84,8 +84,34 @@ func recordPlace(s *shownRecord) string {
 	return fmt.Sprintf("%d:%d", s.Partition, s.Offset)
 }
 
+// recordTime is when a record was stamped; Kafka holds -1 where it was not.
+func recordTime(ms int64) string {
+	if ms < 0 {
+		return "-"
+	}
+	return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z")
+}
+
+// pinned warns of what a read_committed reader does not reach: an open transaction holds
+// back every later record, whoever wrote it.
+func (r *recordPrinter) pinned(t *cluster.Topic, spans []cluster.Span) {
+	if r.o.reading.Uncommitted || r.o.reading.Follow || r.o.max > 0 || r.o.end != "" {
+		return
+	}
+	var held int64
+	for i := range t.Partitions {
+		p := &t.Partitions[i]
+		if slices.ContainsFunc(spans, func(s cluster.Span) bool { return s.Partition == p.ID && s.End == *p.StableOffset }) {
+			held += *p.EndOffset - *p.StableOffset
+		}
+	}
+	if held > 0 {
+		r.d.Log.Warn(fmt.Sprintf("%d offsets lie behind an open transaction and were not read; --uncommitted shows them", held))
+	}
+}
+
 func viewRecord(p *term.Page, s *shownRecord, wide bool) {
-	p.Line("%s  %s  %s  %s", term.In(term.Faint, recordPlace(s)), time.UnixMilli(s.TimestampMS).UTC().Format("2006-01-02T15:04:05.000Z"), term.In(term.Accent, fieldText(s.Key)), s.text)
+	p.Line("%s  %s  %s  %s", term.In(term.Faint, recordPlace(s)), recordTime(s.TimestampMS), term.In(term.Accent, fieldText(s.Key)), s.text)
 	if !wide {
 		return
 	}

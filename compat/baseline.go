@@ -21,6 +21,9 @@ type Baseline struct {
 	Words string
 	// Tree is nil where nothing was asked for.
 	Tree *source.Tree
+	// Moved is the same version of what stood elsewhere in the repository and is there no
+	// more: what looks new may have come from there. It is nil where nothing is gone.
+	Moved *Baseline
 
 	repo *source.Repo
 	// commit and sub are of a git tree: the commit, and the root below the top.
@@ -99,11 +102,12 @@ func (b *Baseline) openGit(ctx context.Context, ref string, cur *source.Tree) er
 	if b.Tree, err = b.tree(ctx, b.commit, cur.Paths); err != nil {
 		return err
 	}
-	return nil
+	b.Moved, err = b.moved(ctx, cur.Paths)
+	return err
 }
 
 // tree is the tree of a commit below the root, with those of the paths that it has:
-// what is new has no past.
+// what is new has no past there, see Moved.
 func (b *Baseline) tree(ctx context.Context, commit string, paths []string) (*source.Tree, error) {
 	t, err := b.repo.Tree(ctx, commit, b.sub)
 	if err != nil {
@@ -215,7 +219,15 @@ func (b *Baseline) Files(cur Tree) (Tree, error) {
 	}
 	t.NoHistory = b.NoHistory()
 	if b.repo == nil {
+		t.Apart = true
 		return t, nil
+	}
+	if b.Moved != nil {
+		gone, err := b.Moved.Files(cur)
+		if err != nil {
+			return Tree{}, err
+		}
+		t.Gone = &gone
 	}
 	t.Earlier = func(ctx context.Context, file string, limit int) ([]Tree, bool, error) {
 		ids, cut, err := b.commits(ctx, limit, file)
@@ -239,23 +251,33 @@ func (b *Baseline) Files(cur Tree) (Tree, error) {
 func FilesOf(t *source.Tree) (Tree, error) {
 	out := Tree{FS: t.FS, Version: t.Version, Roots: t.Paths}
 	for _, p := range t.Paths {
-		files, err := SchemaFiles(t.FS, p)
+		files, maybe, err := SchemaFiles(t.FS, p)
 		if err != nil {
 			return Tree{}, err
 		}
-		out.Files = append(out.Files, files...)
+		out.Files, out.Maybe = append(out.Files, files...), append(out.Maybe, maybe...)
 	}
+	// Paths may overlap, and a file that is named itself is one to be compared.
+	slices.Sort(out.Files)
+	out.Files = slices.Compact(out.Files)
+	slices.Sort(out.Maybe)
+	out.Maybe = slices.DeleteFunc(slices.Compact(out.Maybe), func(f string) bool {
+		_, found := slices.BinarySearch(out.Files, f)
+		return found
+	})
 	return out, nil
 }
 
 // Problems turns what could not be read of the baseline into findings: what is missing
 // there looks new, and a break in it would go unseen.
 func (b *Baseline) Problems(err error, unproven finding.Severity) []finding.Finding {
-	le, ok := errors.AsType[*catalog.LoadErrors](err)
-	if !ok {
+	if err == nil {
 		return nil
 	}
-	out := le.Findings()
+	out := []finding.Finding{{Subject: finding.Subject{Kind: "baseline", Name: b.Words}, Message: err.Error()}}
+	if le, ok := errors.AsType[*catalog.LoadErrors](err); ok {
+		out = le.Findings()
+	}
 	for i := range out {
 		out[i].Rule, out[i].Severity, out[i].Unproven = "compat/invalid-baseline", unproven, true
 		out[i].Message = "in " + b.Words + ": " + out[i].Message

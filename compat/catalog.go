@@ -33,6 +33,9 @@ type Past struct {
 	History History
 	// NoHistory says why History is nil.
 	NoHistory string
+	// Moved holds the documents that stood elsewhere and are gone from there: a channel
+	// that looks new may be theirs. What else they hold is nobody's loss. May be nil.
+	Moved *Past
 }
 
 // The parts of a message that have a schema of their own.
@@ -48,11 +51,23 @@ const (
 // AsyncAPI version do not count.
 func CatalogSubjects(past Past, cur Side) ([]Subject, []finding.Finding) {
 	p := &pairing{old: past.Side, cur: cur, past: past, histories: map[string]*loaded{}}
-	was, is := definitions(past.Catalog), definitions(cur.Catalog)
+	m := &pairing{cur: cur, histories: map[string]*loaded{}}
+	was, is, moved := definitions(past.Catalog), definitions(cur.Catalog), map[string][]*catalog.Channel{}
+	if past.Moved != nil {
+		m.old, m.past, moved = past.Moved.Side, *past.Moved, definitions(past.Moved.Catalog)
+		// Who received a moved message may be declared in a document that stayed.
+		p.also, m.also = m.old.Catalog, p.old.Catalog
+	}
 	for _, name := range sortedNames(was, is) {
 		pairs, gone, added := matchChannels(was[name], is[name])
 		for _, pr := range pairs {
 			p.channel(pr[0], pr[1])
+		}
+		if len(added) > 0 {
+			pairs, _, added = matchChannels(moved[name], added)
+			for _, pr := range pairs {
+				m.channel(pr[0], pr[1])
+			}
 		}
 		for _, ch := range gone {
 			p.channelRemoved(ch, len(is[name]) > 0)
@@ -61,7 +76,7 @@ func CatalogSubjects(past Past, cur Side) ([]Subject, []finding.Finding) {
 			p.channelAdded(ch)
 		}
 	}
-	return p.subjects, p.loose
+	return append(p.subjects, m.subjects...), append(p.loose, m.loose...)
 }
 
 // definitions are the channels of a catalog by name, one for each definition.
@@ -102,20 +117,57 @@ func sortedNames(a, b map[string][]*catalog.Channel) []string {
 	return names
 }
 
-// matchChannels pairs definitions of one topic: several documents may define it.
+// matchChannels pairs definitions of one topic: several documents may define it. Those
+// that nothing tells apart are compared with each other, all with all: a break must not
+// pass because it came with new names.
 func matchChannels(was, is []*catalog.Channel) (pairs [][2]*catalog.Channel, gone, added []*catalog.Channel) {
 	gone, added = slices.Clone(was), slices.Clone(is)
 	for _, same := range []func(a, b *catalog.Channel) bool{
+		func(a, b *catalog.Channel) bool { return sameDocument(a.App, b.App) && a.ID == b.ID },
 		func(a, b *catalog.Channel) bool { return a.App.ID != "" && a.App.ID == b.App.ID },
 		func(a, b *catalog.Channel) bool { return a.App.Title != "" && a.App.Title == b.App.Title },
 		func(a, b *catalog.Channel) bool { return a.App.File == b.App.File },
 	} {
 		pairs = append(pairs, take(&gone, &added, same)...)
 	}
-	if len(gone) == 1 && len(added) == 1 {
-		pairs = append(pairs, take(&gone, &added, func(_, _ *catalog.Channel) bool { return true })...)
+	for _, same := range []func(a, b *catalog.Channel) bool{
+		func(a, b *catalog.Channel) bool { return a.Owner.V.Team != "" && a.Owner.V.Team == b.Owner.V.Team },
+		func(a, b *catalog.Channel) bool { return slices.Equal(messageNames(a), messageNames(b)) },
+	} {
+		pairs = append(pairs, takeOnly(&gone, &added, same)...)
 	}
-	return pairs, gone, added
+	if len(gone) == 0 || len(added) == 0 {
+		return pairs, gone, added
+	}
+	for _, b := range added {
+		for _, a := range gone {
+			pairs = append(pairs, [2]*catalog.Channel{a, b})
+		}
+	}
+	return pairs, nil, nil
+}
+
+func sameDocument(a, b *catalog.Application) bool {
+	return (a.ID != "" && a.ID == b.ID) || (a.Title != "" && a.Title == b.Title) || a.File == b.File
+}
+
+func messageNames(ch *catalog.Channel) []string {
+	var names []string
+	for _, m := range ch.Messages {
+		names = append(names, messageName(m))
+	}
+	slices.Sort(names)
+	return names
+}
+
+// takeOnly is take for a criterion that counts only where it leaves no choice.
+func takeOnly[T comparable](was, is *[]T, same func(a, b T) bool) [][2]T {
+	a, b := *was, *is
+	return take(was, is, func(x, y T) bool {
+		others := func(z T) bool { return z != x && same(z, y) }
+		alike := func(z T) bool { return z != y && same(x, z) }
+		return same(x, y) && !slices.ContainsFunc(a, others) && !slices.ContainsFunc(b, alike)
+	})
 }
 
 // take moves the pairs that a criterion finds out of both lists.
@@ -137,6 +189,7 @@ func take[T comparable](was, is *[]T, same func(a, b T) bool) [][2]T {
 type pairing struct {
 	old, cur Side
 	past     Past
+	also     *catalog.Catalog // of the old version too
 	subjects []Subject
 	loose    []finding.Finding
 
@@ -172,7 +225,7 @@ func (p *pairing) channelRemoved(ch *catalog.Channel, described bool) {
 	if described || slices.Contains(p.cur.Unread, ch.App.File) {
 		return
 	}
-	who := whoIs(p.old.Catalog, ch, nil)
+	who := p.whoWas(ch, nil)
 	sev, why := finding.Error, ""
 	switch {
 	case retired(ch.Lifecycle):
@@ -198,7 +251,7 @@ func (p *pairing) channelRemoved(ch *catalog.Channel, described bool) {
 // something removed should point at the document under review.
 func (p *pairing) newFile(a *catalog.Application) string {
 	for _, b := range p.cur.Catalog.Applications {
-		if (a.ID != "" && a.ID == b.ID) || (a.Title != "" && a.Title == b.Title) || a.File == b.File {
+		if sameDocument(a, b) {
 			return b.File
 		}
 	}
@@ -213,6 +266,9 @@ func (p *pairing) channel(a, b *catalog.Channel) {
 	}
 	pairs, gone, added := matchMessages(a.Messages, b.Messages)
 	for _, pr := range pairs {
+		if pr[0].Compatibility.Known() || pr[1].Compatibility.Known() { // else the channel's says it
+			p.loosened(a.CompatibilityOf(pr[0]), b.CompatibilityOf(pr[1]), finding.Subject{Kind: "message", Name: b.Name() + " " + messageName(pr[1])}, pr[1].At)
+		}
 		p.parts(a, pr[0], b, pr[1])
 	}
 	for _, m := range gone {
@@ -251,8 +307,27 @@ func promises(b, a Mode) bool {
 	return (b.Transitive() || !a.Transitive()) && (b == ModeAdditive || a != ModeAdditive)
 }
 
-// matchMessages pairs the messages of one channel.
+// matchMessages pairs the messages of one channel, and at the end those two of which no
+// other is left.
 func matchMessages(was, is []*catalog.Message) (pairs [][2]*catalog.Message, gone, added []*catalog.Message) {
+	pairs, gone, added = sameMessages(was, is)
+	if len(gone) == 1 && len(added) == 1 {
+		pairs = append(pairs, take(&gone, &added, func(_, _ *catalog.Message) bool { return true })...)
+	}
+	return pairs, gone, added
+}
+
+// sentMessages pairs what a sender and a receiver declare. Two messages of other names
+// are two messages there: nobody has to receive all that is sent.
+func sentMessages(sent, received []*catalog.Message) [][2]*catalog.Message {
+	pairs, a, b := sameMessages(sent, received)
+	if len(a) == 1 && len(b) == 1 && (a[0].ID == "" || b[0].ID == "") && (a[0].Name == "" || b[0].Name == "") {
+		pairs = append(pairs, [2]*catalog.Message{a[0], b[0]})
+	}
+	return pairs
+}
+
+func sameMessages(was, is []*catalog.Message) (pairs [][2]*catalog.Message, gone, added []*catalog.Message) {
 	gone, added = slices.Clone(was), slices.Clone(is)
 	for _, same := range []func(a, b *catalog.Message) bool{
 		func(a, b *catalog.Message) bool { return a.ID != "" && a.ID == b.ID },
@@ -264,9 +339,6 @@ func matchMessages(was, is []*catalog.Message) (pairs [][2]*catalog.Message, gon
 		samePayload,
 	} {
 		pairs = append(pairs, take(&gone, &added, same)...)
-	}
-	if len(gone) == 1 && len(added) == 1 {
-		pairs = append(pairs, take(&gone, &added, func(_, _ *catalog.Message) bool { return true })...)
 	}
 	return pairs, gone, added
 }
@@ -318,7 +390,7 @@ func samePayload(a, b *catalog.Message) bool {
 }
 
 func (p *pairing) messageRemoved(a *catalog.Channel, m *catalog.Message, b *catalog.Channel) {
-	who := whoIs(p.old.Catalog, a, m)
+	who := p.whoWas(a, m)
 	sev, why := finding.Error, ""
 	switch {
 	case retired(m.Lifecycle) || retired(a.Lifecycle):
@@ -353,7 +425,7 @@ func (p *pairing) messageAdded(a, b *catalog.Channel, m *catalog.Message) {
 		if !takes(op, m) {
 			continue
 		}
-		for _, before := range receivers(p.old.Catalog, a) {
+		for _, before := range slices.Concat(receivers(p.old.Catalog, a), receivers(p.also, a)) {
 			if before.App.Name() == op.App.Name() && before.ID == op.ID && len(before.Messages) == len(before.Channel.Messages) {
 				all = append(all, party(op))
 			}
@@ -384,7 +456,7 @@ func (p *pairing) parts(a *catalog.Channel, old *catalog.Message, b *catalog.Cha
 		s := Subject{
 			Kind: "message", Channel: b.Name(), Message: messageName(cur), Part: part,
 			Name: b.Name() + " " + messageName(cur), Owner: b.Owner.V.Team, NoHistory: p.past.NoHistory,
-			Mode: modeOf(b, cur), Alone: len(b.Messages) == 1,
+			Mode: modeOf(b, cur), Alone: len(b.Messages) == 1, documents: []string{b.App.File},
 		}
 		if part == partPayload && cur.Payload != nil && cur.Payload.Format != catalog.FormatJSON {
 			s.RecordName = payloadName(cur)
@@ -516,6 +588,16 @@ func whoIs(c *catalog.Catalog, ch *catalog.Channel, m *catalog.Message) Who {
 	return w
 }
 
+// whoWas names the parties of the old version.
+func (p *pairing) whoWas(ch *catalog.Channel, m *catalog.Message) Who {
+	w := whoIs(p.old.Catalog, ch, m)
+	if p.also != nil {
+		o := whoIs(p.also, ch, m)
+		w.Consumers, w.Producers = append(w.Consumers, o.Consumers...), append(w.Producers, o.Producers...)
+	}
+	return w
+}
+
 // operations are those of every application on the channel: by topic, or by
 // definition where there is no topic.
 func operations(c *catalog.Catalog, ch *catalog.Channel) []*catalog.Operation {
@@ -569,20 +651,30 @@ type Link struct {
 func LinkSubjects(c *catalog.Catalog) []Subject {
 	var out []Subject
 	for _, topic := range c.Topics() {
-		seen := map[string]bool{}
+		type parties struct{ sender, receiver catalog.Identity }
+		seen, names := map[parties]bool{}, map[string]bool{}
 		for _, send := range c.Producers(topic) {
 			for _, recv := range c.Consumers(topic) {
 				if send.App == recv.App {
 					continue
 				}
-				pairs, _, _ := matchMessages(messagesOf(send), messagesOf(recv))
-				for _, pr := range pairs {
+				for _, pr := range sentMessages(messagesOf(send), messagesOf(recv)) {
 					for _, part := range []string{partPayload, partHeaders, partKey} {
 						s, ok := link(topic, send, recv, pr[0], pr[1], part)
-						if ok && !seen[s.Name] {
-							seen[s.Name] = true
-							out = append(out, s)
+						if !ok {
+							continue
 						}
+						// Titles may repeat, schemas may not.
+						both := parties{schemaOf(pr[0], part).Identity, schemaOf(pr[1], part).Identity}
+						if seen[both] {
+							continue
+						}
+						seen[both] = true
+						if names[s.Name] {
+							s.Name += fmt.Sprintf(" (%s, %s)", both.sender, both.receiver)
+						}
+						names[s.Name] = true
+						out = append(out, s)
 					}
 				}
 			}
@@ -609,7 +701,7 @@ func link(topic string, send, recv *catalog.Operation, a, b *catalog.Message, pa
 		Old:  SchemaVersion(was, send.App.Name()), New: SchemaVersion(is, recv.App.Name()),
 		Owner: cmp.Or(recv.App.Owner.V.Team, send.App.Owner.V.Team),
 		Who:   Who{Known: true, Consumers: []Party{party(recv)}, Producers: []Party{party(send)}},
-		Link:  &Link{Sender: party(send), Receiver: party(recv)},
+		Link:  &Link{Sender: party(send), Receiver: party(recv)}, documents: []string{send.App.File, recv.App.File},
 	}
 	if part != partPayload {
 		s.Name += " " + part

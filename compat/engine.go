@@ -37,6 +37,8 @@ type Policy struct {
 	// History bounds the earlier versions of a subject; 0 means 50.
 	History int
 	Waivers []Waiver
+	// Others are the rules of other checks, which a waiver may mean as well.
+	Others []finding.Rule
 	// Now dates waivers.
 	Now time.Time
 }
@@ -84,6 +86,10 @@ type Subject struct {
 	// Link is set for a sender and a receiver within one catalog: Old is what the
 	// sender declares, New what the receiver does.
 	Link *Link `json:"link,omitempty"`
+
+	// aliases are further names under which a waiver may mean the subject, documents the
+	// AsyncAPI documents that it belongs to.
+	aliases, documents []string
 }
 
 // Engine compares subjects. It is safe for concurrent use.
@@ -435,9 +441,11 @@ func (e *Engine) earlier(ctx context.Context, r *SubjectResult) ([]*Version, err
 		return nil, fmt.Errorf("read the history of %s: %w", r.Name, err)
 	}
 	if cut {
-		r.skipped = append(r.skipped, finding.Skipped{
-			Rule: "compat/history", Subject: r.subject(), Reason: fmt.Sprintf("only the newest %d versions were checked, there are more (--history)", e.policy.History),
-		})
+		reason := fmt.Sprintf("only the newest %d versions were checked, there are more (--history)", e.policy.History)
+		if n := len(vs) + 1; n < e.policy.History {
+			reason = fmt.Sprintf("only %s found, there may be more: the clone is shallow, or --history too low", map[bool]string{true: "1 version was", false: fmt.Sprintf("%d versions were", n)}[n == 1])
+		}
+		r.skipped = append(r.skipped, finding.Skipped{Rule: "compat/history", Subject: r.subject(), Reason: reason})
 	}
 	return vs, nil
 }
@@ -612,6 +620,8 @@ func (s *Subject) subject() finding.Subject { return finding.Subject{Kind: s.Kin
 // severity is what the policy makes of a finding.
 func (e *Engine) severity(r *SubjectResult, f Finding) finding.Severity {
 	switch {
+	case f.Proof == Unproven && f.Grade == OpenContent && !e.policy.Strict:
+		return min(e.policy.Unproven, finding.Warning) // it would be a warning if it were known
 	case f.Proof == Unproven:
 		return e.policy.Unproven
 	case f.Reading != "":

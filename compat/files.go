@@ -3,6 +3,7 @@ package compat
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -141,10 +142,10 @@ func loadFrom(fsys fs.FS) func(ctx context.Context, ref, from string) ([]byte, s
 }
 
 // SchemaFiles lists the bare schema files of a tree, sorted: .avsc, .proto, and .json
-// files that look like a schema.
-func SchemaFiles(fsys fs.FS, root string) ([]string, error) {
-	var out []string
-	err := fs.WalkDir(fsys, root, func(p string, d fs.DirEntry, err error) error {
+// files that look like a schema, or that are the root itself. maybe are the other .json
+// files: {} is a schema as well, if the other version of the file is one.
+func SchemaFiles(fsys fs.FS, root string) (files, maybe []string, err error) {
+	err = fs.WalkDir(fsys, root, func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return fmt.Errorf("read folder %s: %w", p, plain(err))
 		}
@@ -157,33 +158,85 @@ func SchemaFiles(fsys fs.FS, root string) ([]string, error) {
 		}
 		switch path.Ext(p) {
 		case ".avsc", ".proto":
-			out = append(out, p)
+			files = append(files, p)
 		case ".json":
 			text, err := readFile(fsys, p)
 			if err != nil {
 				return err
 			}
-			if looksLikeSchema(text) {
-				out = append(out, p)
+			if p == root || looksLikeSchema(text) {
+				files = append(files, p)
+			} else {
+				maybe = append(maybe, p)
 			}
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	slices.Sort(out)
-	return out, nil
+	slices.Sort(files)
+	slices.Sort(maybe)
+	return files, maybe, nil
 }
 
-// looksLikeSchema keeps package.json and its kind out of the gate.
+// looksLikeSchema keeps package.json and its kind out of the gate. What is no JSON, and
+// may be a schema with a slip of the pen, is judged by its words: the checker then says
+// what is wrong with it.
 func looksLikeSchema(text []byte) bool {
-	for _, k := range []string{`"$schema"`, `"properties"`, `"$ref"`, `"allOf"`, `"anyOf"`, `"oneOf"`, `"enum"`, `"$defs"`, `"definitions"`} {
+	var v any
+	if json.Unmarshal(text, &v) == nil {
+		return isSchema(v)
+	}
+	for _, k := range []string{`"$schema"`, `"properties"`, `"$ref"`, `"allOf"`, `"anyOf"`, `"oneOf"`, `"enum"`, `"$defs"`, `"definitions"`, `"type"`} {
 		if bytes.Contains(text, []byte(k)) {
 			return true
 		}
 	}
-	return bytes.Contains(text, []byte(`"type"`))
+	return false
+}
+
+// isSchema reports whether a value holds a keyword of JSON Schema with a value that the
+// keyword takes: many files have a "type", few of them one that is a JSON type.
+func isSchema(v any) bool {
+	m, _ := v.(map[string]any)
+	for k, v := range m {
+		_, text := v.(string)
+		list, isList := v.([]any)
+		_, object := v.(map[string]any)
+		_, boolean := v.(bool)
+		found := false
+		switch k {
+		case "$schema":
+			s, _ := v.(string)
+			found = strings.Contains(s, "json-schema.org/")
+		case "$ref":
+			found = text
+		case "type":
+			found = text && typeWord(v) || len(list) > 0 && !slices.ContainsFunc(list, func(x any) bool { return !typeWord(x) && !isSchema(x) })
+		case "const":
+			found = true
+		case "enum", "allOf", "anyOf", "oneOf":
+			found = isList
+		case "required":
+			found = len(list) > 0 && !slices.ContainsFunc(list, func(x any) bool { _, ok := x.(string); return !ok })
+		case "properties", "patternProperties", "dependentSchemas", "dependentRequired", "$defs", "definitions":
+			found = object
+		case "additionalProperties", "additionalItems", "unevaluatedProperties", "unevaluatedItems":
+			found = boolean || isSchema(v)
+		case "not", "if", "then", "else", "items", "prefixItems", "contains", "propertyNames":
+			found = isSchema(v) || slices.ContainsFunc(list, isSchema)
+		}
+		if found {
+			return true
+		}
+	}
+	return false
+}
+
+func typeWord(v any) bool {
+	s, _ := v.(string)
+	return slices.Contains([]string{"string", "number", "integer", "boolean", "object", "array", "null"}, s)
 }
 
 // FilePair is the subject of two bare files.
@@ -196,9 +249,18 @@ type Tree struct {
 	FS      fs.FS
 	Version string
 	Files   []string
-	// Roots are the folders or files that were asked for: a file is the same on both
-	// sides when its path below them is.
+	// Maybe are .json files that do not look like a schema; one counts where the other
+	// side has a schema in its place.
+	Maybe []string
+	// Roots are the folders or files that were asked for.
 	Roots []string
+	// Apart says that both sides stand in folders of their own, so that a file is the
+	// same when its path below its root is. In one repository the whole path counts: two
+	// roots may hold files of one name.
+	Apart bool
+	// Gone are the files that stood outside of the roots and are there no more; nil when
+	// there are none.
+	Gone *Tree
 	// Earlier are the trees of the commits before this one that changed a file,
 	// newest first; nil when there is no history.
 	Earlier func(ctx context.Context, file string, limit int) (trees []Tree, cut bool, err error)
@@ -206,8 +268,8 @@ type Tree struct {
 	NoHistory string
 }
 
-// key is the path below the root that the file was found under.
-func (t Tree) key(file string) string {
+// below is the path of a file below the root that it was found under.
+func (t Tree) below(file string) string {
 	for _, r := range t.Roots {
 		if r == "." || r == file {
 			return map[bool]string{true: path.Base(file), false: file}[r == file]
@@ -219,36 +281,79 @@ func (t Tree) key(file string) string {
 	return file
 }
 
+// byKey are the files of a tree by what makes one the same on both sides.
+func (t Tree) byKey(old Tree) map[string]string {
+	out := map[string]string{}
+	for _, f := range slices.Concat(t.Files, t.Maybe) {
+		k := f
+		if old.Apart {
+			k = t.below(f)
+		}
+		if _, taken := out[k]; taken {
+			k = f
+		}
+		out[k] = f
+	}
+	return out
+}
+
 // TreeSubjects pairs the files of two trees by their path.
 func TreeSubjects(old, cur Tree, mode Mode) ([]Subject, []finding.Finding, error) {
-	was := map[string]string{}
-	for _, f := range old.Files {
-		was[old.key(f)] = f
+	was, is := old.byKey(old), cur.byKey(old)
+	schema := map[string]bool{} // by key: the old side has a schema there
+	for k, f := range was {
+		_, maybe := slices.BinarySearch(old.Maybe, f)
+		schema[k] = !maybe
+	}
+	shorter := map[string]int{} // how many files a waiver means that leaves out the root
+	for k, f := range is {
+		if _, maybe := slices.BinarySearch(cur.Maybe, f); maybe && !schema[k] {
+			delete(is, k)
+			continue
+		}
+		shorter[cur.below(f)]++
 	}
 	var out []Subject
 	var loose []finding.Finding
-	for _, name := range cur.Files {
-		n, err := FileVersion(cur.FS, name, cur.Version, "")
+	var added []*Version
+	for _, name := range slices.Sorted(maps.Keys(is)) {
+		n, err := FileVersion(cur.FS, is[name], cur.Version, "")
 		if err != nil {
 			return nil, nil, err
 		}
-		key := cur.key(name)
-		s := Subject{Kind: "file", Name: key, Mode: mode, New: n, NoHistory: old.NoHistory}
-		if before, ok := was[key]; ok {
-			delete(was, key)
-			if s.Old, err = FileVersion(old.FS, before, old.Version, ""); err != nil {
-				return nil, nil, err
-			}
-			s.Earlier = treeHistory(old, before)
-		} else {
-			loose = append(loose, finding.Finding{
-				Rule: "compat/subject-added", Severity: finding.Info, Subject: s.subject(), Position: n.At,
-				Message: "new schema, there is nothing to compare it with", Fingerprint: fingerprint("compat/subject-added", key, "", "", ""),
-			})
+		if was[name] == "" {
+			added = append(added, n)
+		}
+		s := Subject{Kind: "file", Name: name, Mode: mode, New: n, NoHistory: old.NoHistory, aliases: []string{is[name]}}
+		if rel := cur.below(is[name]); shorter[rel] == 1 {
+			s.aliases = append(s.aliases, rel)
 		}
 		out = append(out, s)
 	}
+	from, unsure, err := old.Gone.origins(added)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range out {
+		s := &out[i]
+		side, before := &old, was[s.Name]
+		if before == "" {
+			side, before = old.Gone, from[s.New]
+		}
+		delete(was, s.Name)
+		if before == "" {
+			loose = append(loose, s.added(unsure[s.New]))
+			continue
+		}
+		if s.Old, err = FileVersion(side.FS, before, side.Version, ""); err != nil {
+			return nil, nil, err
+		}
+		s.Earlier = treeHistory(*side, before)
+	}
 	for _, name := range slices.Sorted(maps.Keys(was)) {
+		if !schema[name] {
+			continue
+		}
 		sev := finding.Error
 		if mode == ModeNone {
 			sev = finding.Info

@@ -47,7 +47,7 @@ func engineRules() []finding.Rule {
 		}, {
 			ID: "compat/subject-added", Severity: finding.Info,
 			Purpose: "A new schema file is listed.",
-			Why:     "There is no earlier version to compare it with. A file that was moved looks like one that was removed and one that is new.",
+			Why:     "There is no earlier version to compare it with. A file that came from outside of the named paths is compared with what it was there; it is a warning where that cannot be told. One that was moved within them looks like one that was removed and one that is new.",
 		}, {
 			ID: "compat/subject-removed", Severity: finding.Error,
 			Purpose: "A schema file stays.",
@@ -88,14 +88,19 @@ func engineRules() []finding.Rule {
 		}, {
 			ID: "compat/mode-loosened", Severity: finding.Warning,
 			Purpose: "A contract does not promise less than it did.",
-			Why:     "A mode that is loosened together with a break hides the break.",
+			Why:     "A mode that is loosened together with a break hides the break. What counts is the mode that holds for a channel or a message, declared there or not.",
 			Fails:   "x-compatibility: FULL -> x-compatibility: BACKWARD",
 			Fix:     "Loosen the mode in a change of its own.",
 		}, {
+			ID: "compat/mode", Severity: finding.Info,
+			Purpose: "A schema that changed under mode NONE is listed.",
+			Why:     "Nothing was compared, as the contract asks for.",
+			Fix:     "Declare another mode if somebody relies on the schema.",
+		}, {
 			ID: "compat/history", Severity: finding.Warning,
 			Purpose: "A transitive mode sees every earlier version.",
-			Why:     "Compatibility is not transitive: each pair may pass and the first and the last may not. A folder is one version, and --history bounds what git is asked for.",
-			Fix:     "Compare with git:REF or registry:URL, or raise --history.",
+			Why:     "Compatibility is not transitive: each pair may pass and the first and the last may not. A folder is one version, a shallow clone lacks the older ones, and --history bounds what git is asked for.",
+			Fix:     "Compare with git:REF or registry:URL, fetch the whole history, or raise --history.",
 		}, {
 			ID: "compat/registry-refuses", Severity: finding.Error,
 			Purpose: "The registry will accept the new version (--as).",
@@ -119,11 +124,11 @@ func engineRules() []finding.Rule {
 			Fix:     "Delete it, or correct its rule, target or fingerprint.",
 		}, {
 			ID: "waiver/invalid", Severity: finding.Error,
-			Purpose: "A waiver has a reason and a day until when.",
-			Why:     "Without them nobody can say later whether it may go. Such a waiver covers nothing.",
+			Purpose: "A waiver names a rule that there is, a target, a reason and a day until when.",
+			Why:     "Without the last two nobody can say later whether it may go, and without the others it means nothing. Such a waiver covers nothing.",
 			Fails:   "{rule: avro/*, target: orders.order.v1}",
 			Passes:  "{rule: avro/*, target: orders.order.v1, reason: agreed with billing, until: 2026-12-31}",
-			Fix:     "Write reason: and until: YYYY-MM-DD.",
+			Fix:     "Write what is missing; weir compat rules lists the rules, and json/* or * means several.",
 		},
 	}
 }

@@ -24,8 +24,19 @@ type Run struct {
 	Rules []Rule
 	// Gate says which findings fail a JUnit case.
 	Gate Gate
+	// Prefix stands before each file for readers that start at the top of the repository,
+	// SARIF and GitHub; empty, or with a slash behind it.
+	Prefix string
 	// Verdict is the closing sentence.
 	Verdict string
+}
+
+// file is the path of p from the top of the repository; an address stays what it is.
+func (r *Run) file(p Position) string {
+	if strings.Contains(p.File, "://") {
+		return p.File
+	}
+	return r.Prefix + p.File
 }
 
 // helpBase is where a rule is explained.
@@ -64,7 +75,7 @@ func (r *Run) WriteSARIF(w io.Writer) error {
 			} `json:"artifactLocation"`
 			Region *region `json:"region,omitempty"`
 		}{}
-		l.Physical.Artifact.URI = uri(p.File)
+		l.Physical.Artifact.URI = uri(r.file(p))
 		if p.Line > 0 {
 			l.Physical.Region = &region{p.Line, p.Column}
 		}
@@ -292,7 +303,7 @@ func (r *Run) WriteGitHub(w io.Writer) error {
 		}
 		var props []string
 		if f.Position.File != "" {
-			props = append(props, "file="+githubProp(f.Position.File))
+			props = append(props, "file="+githubProp(r.file(f.Position)))
 			if f.Position.Line > 0 {
 				props = append(props, fmt.Sprintf("line=%d", f.Position.Line))
 			}

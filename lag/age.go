@@ -7,6 +7,9 @@ import "time"
 // "record + 1" rests on it.
 const gapOffsets = 2
 
+// undated tells a record without a timestamp, which Kafka holds as -1: it has no age.
+func undated(t time.Time) bool { return t.UnixMilli() < 0 }
+
 func noAge() *Age { return &Age{MaxMS: new(int64(0)), Exact: true} }
 
 // ageOf is the age of the first record that the group has not read: nothing when there
@@ -23,6 +26,9 @@ func ageOf(p *PartitionLag, l Log, t Topic, now time.Time) *Age {
 		head = max(*p.Committed, l.Start)
 	}
 	if h, ok := l.Head[head]; ok && h.Err == nil && !h.Empty {
+		if undated(h.Time) {
+			return nil
+		}
 		ms := max(0, now.Sub(h.Time).Milliseconds())
 		return &Age{MinMS: ms, MaxMS: &ms, Exact: true}
 	}
@@ -47,7 +53,7 @@ func bracket(rungs []Rung, head int64, now time.Time, ordered, compacted bool) *
 	}
 	a := &Age{MaxUnsure: !ordered}
 	for _, r := range rungs {
-		if r.Offset == head {
+		if r.Offset == head && !undated(r.Time) {
 			ms := max(0, now.Sub(r.Time).Milliseconds())
 			return &Age{MinMS: ms, MaxMS: &ms, Exact: true}
 		}

@@ -257,6 +257,7 @@ func (r *reading) shareOffsets(ctx context.Context, broker int32, groups []*Grou
 				if resp.Version >= 1 && p.Lag >= 0 {
 					c.ShareLag = &p.Lag
 				}
+				c.Unstarted = resp.Version >= 1 && p.StartOffset < 0
 				g.Commits = append(g.Commits, c)
 			}
 		}

@@ -43,6 +43,8 @@ type Options struct {
 	// zero means none.
 	MaxAge time.Duration
 	Limits Limits
+	// Narrowed says that topics were named or groups selected by a pattern.
+	Narrowed bool
 }
 
 // Compute says what a snapshot means. It reads no clock and no network: the same
@@ -64,7 +66,6 @@ type Builder struct {
 	total  summer
 	// joining counts groups whose members own nothing yet.
 	joining int
-	hidden  bool // commits of some group may be missing
 }
 
 const joiningNote = "the members own nothing yet"
@@ -97,7 +98,7 @@ func (b *Builder) Report(c Coverage) *Report {
 		r.Coverage.Failures = []Failure{}
 	}
 	r.Total = b.total.figures()
-	if c.Answered < c.Brokers || b.joining > 0 || b.hidden {
+	if c.Answered < c.Brokers || b.joining > 0 {
 		r.Total.AtLeast = true // groups may be missing altogether
 	}
 	b.o.History.prune()
@@ -114,7 +115,7 @@ func (b *Builder) Report(c Coverage) *Report {
 		r.NotJudged = append(r.NotJudged, Stalled)
 	}
 	if b.o.Limits.Any() {
-		r.Gate = b.o.Limits.judge(r)
+		r.Gate = b.o.Limits.judge(r, b.o.Narrowed)
 	}
 	for i := range r.Groups { // the gate has seen them
 		if b.o.By != ByTopic {
@@ -154,6 +155,10 @@ func (b *Builder) group(s *Snapshot, g *Group) GroupLag {
 		into(topics, p.Topic).add(p)
 		into(members, memberKey(p.owner)).add(p)
 	}
+	if g.consumes() {
+		whole.hidden = s.Coverage.hidden()
+		b.total.hidden = cmp.Or(b.total.hidden, whole.hidden)
+	}
 	out.Figures = whole.figures()
 	out.consumes = g.consumes()
 	if out.Partitions == out.Deleted { // nothing has a lag, and no lag is not zero lag
@@ -180,10 +185,8 @@ func (b *Builder) group(s *Snapshot, g *Group) GroupLag {
 			out.Notes = append(out.Notes, joiningNote)
 		}
 	}
-	if why := s.Coverage.hidden(); why != "" && g.consumes() {
-		b.hidden = true
-		out.AtLeast, out.hidden, out.gateUnknown = true, why, max(out.gateUnknown, 1)
-		out.Notes = append(out.Notes, "there may be more: "+why)
+	if out.hidden != "" {
+		out.Notes = append(out.Notes, "there may be more: "+out.hidden)
 	}
 	b.total.worst(out.Status)
 	if b.o.By == ByTopic || b.o.Limits.Objectives {

@@ -10,6 +10,8 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/weirhq/weir/cluster"
 )
 
 var t0 = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -171,6 +173,14 @@ func TestOnePartition(t *testing.T) {
 			want: want{lag: -1, stable: -1, effective: -1, pinned: -1, lost: -1, ahead: -1, margin: "-", ratio: -1, status: Unknown, earliest: -1, atLeast: true},
 		},
 		{
+			name: "share group: not begun on an empty log", kind: Share, commit: Commit{Offset: -1, Unstarted: true}, log: Log{Start: 100, LSO: 100, HWM: 100}, owned: true,
+			want: want{lost: -1, ahead: -1, margin: "-", ratio: -1, status: Idle},
+		},
+		{
+			name: "share group: not begun, with records", kind: Share, commit: Commit{Offset: -1, Unstarted: true}, log: whole, owned: true,
+			want: want{lag: -1, stable: -1, effective: -1, pinned: -1, lost: -1, ahead: -1, margin: "-", ratio: -1, status: Never, earliest: 100, atLeast: true},
+		},
+		{
 			name: "streams", kind: Streams, commit: Commit{Offset: 150}, log: whole, owned: true,
 			want: want{lag: 50, stable: 50, effective: 50, margin: "50ns", ratio: 0.5, status: OK, total: 50, earliest: -1},
 		},
@@ -209,6 +219,26 @@ func TestAssumptionsAboutWhatWasNeverCommitted(t *testing.T) {
 	}
 }
 
+// A group is not "exactly 0 old" where one of its partitions could not be judged.
+func TestAnAgeIsOpenWhereAPartitionIsUnknown(t *testing.T) {
+	for name, c := range map[string]struct {
+		commit Commit
+		log    Log
+	}{
+		"never committed": {Commit{Offset: -1}, Log{Start: 100, LSO: 200, HWM: 200}},
+		"no leader":       {Commit{Offset: 150}, Log{Err: kerr.LeaderNotAvailable}},
+		"no timestamp":    {Commit{Offset: 150}, Log{Start: 100, LSO: 200, HWM: 200, Head: map[int64]Head{150: {Offset: 150, Time: time.UnixMilli(-1)}}}},
+	} {
+		r := Compute(world(Classic, c.commit, c.log, Topic{}, true), Options{By: ByPartition})
+		if p := find(t, r, "billing", "orders", 0); p.Age != nil {
+			t.Errorf("%s: the partition's age is %+v", name, *p.Age)
+		}
+		if a := group(t, r, "billing").Age; a == nil || a.MaxMS != nil || a.Exact {
+			t.Errorf("%s: the group's age is %+v", name, a)
+		}
+	}
+}
+
 func TestAGroupWhoseOffsetsAreUnknown(t *testing.T) {
 	s := world(Classic, Commit{Offset: 150}, Log{Start: 100, LSO: 200, HWM: 200}, Topic{}, false)
 	s.Groups[0].Commits, s.Groups[0].Err = nil, kerr.GroupAuthorizationFailed
@@ -219,6 +249,38 @@ func TestAGroupWhoseOffsetsAreUnknown(t *testing.T) {
 	}
 	if r.Gate.Passed != nil {
 		t.Error("a gate passed on an unknown group")
+	}
+}
+
+// What was read is not all where topics may be hidden: neither a sum nor an age nor a gate
+// takes it for that, and a breach stays one.
+func TestHiddenTopics(t *testing.T) {
+	s := world(Classic, Commit{Offset: 150}, Log{Start: 100, LSO: 200, HWM: 200}, Topic{}, false)
+	s.Coverage.TopicsScope = &cluster.Scope{Complete: new(false), Reason: "some are hidden"}
+	r := Compute(s, Options{Limits: Limits{MaxLag: new(int64(60)), MaxAge: new(time.Hour), MaxLossRisk: new(0.9), Objectives: true}})
+	g := group(t, r, "billing")
+	if *g.Lag != 50 || !g.AtLeast || !r.Total.AtLeast || r.Errors() != 2 || !slices.Contains(g.Notes, "there may be more: some are hidden") {
+		t.Errorf("%+v total %+v, %d errors", g, r.Total, r.Errors())
+	}
+	if g.Age != nil && g.Age.MaxMS != nil {
+		t.Errorf("age %+v", g.Age)
+	}
+	if n := len(r.Gate.Undecided); r.Gate.Passed != nil || n != 8 || r.Gate.Undecided[0].Reason != "lag unknown: some are hidden" {
+		t.Errorf("gate %+v", r.Gate)
+	}
+	if r := Compute(s, Options{Limits: Limits{MaxLag: new(int64(40))}}); r.Gate.Passed == nil || *r.Gate.Passed {
+		t.Errorf("no breach: %+v", r.Gate)
+	}
+	for i := range s.Groups {
+		s.Groups[i].Commits = nil
+	}
+	if drained, certain := Compute(s, Options{}).Drained(); !drained || certain {
+		t.Errorf("drained %t, certain %t", drained, certain)
+	}
+	// A group that only chooses who does what reads no topics.
+	s.Groups[0].ProtocolType, s.Groups[1].ProtocolType = "connect", "connect"
+	if r := Compute(s, Options{}); r.Total.AtLeast {
+		t.Errorf("total %+v", r.Total)
 	}
 }
 

@@ -57,11 +57,17 @@ type Undecided struct {
 }
 
 // judge compares every group with the limits. A lower bound above a limit is a breach;
-// one below it decides nothing.
-func (l Limits) judge(r *Report) *Gate {
+// one below it decides nothing. Nor does a selection, narrowed, that holds nothing: it is
+// more often a name that is spelt wrong than a group that reads everything.
+func (l Limits) judge(r *Report, narrowed bool) *Gate {
 	g := &Gate{Breaches: []Breach{}, Undecided: []Undecided{}}
 	for i := range r.Groups {
 		l.judgeGroup(g, &r.Groups[i])
+	}
+	if len(r.Groups) == 0 || r.Total.Partitions == 0 {
+		if narrowed {
+			g.Undecided = append(g.Undecided, Undecided{Limit: "any", Reason: "no group here reads what was asked for, so nothing was checked"})
+		}
 	}
 	if r.Coverage.Answered < r.Coverage.Brokers {
 		g.Undecided = append(g.Undecided, Undecided{Limit: "any", Reason: fmt.Sprintf("%d of %d brokers answered", r.Coverage.Answered, r.Coverage.Brokers)})

@@ -33,6 +33,14 @@ type DeletedOffset struct {
 	Error *string `json:"error"` // set when it was tried and refused
 }
 
+// Op is what the plan does to the group, as errors and the audit log call it.
+func (p *DeletePlan) Op() string {
+	if len(p.Topics) > 0 {
+		return "delete offsets of group"
+	}
+	return "delete group"
+}
+
 // Before are the offsets that were committed.
 func (p *DeletePlan) Before() []Offset {
 	return p.offsets(func(DeletedOffset) bool { return true })
@@ -97,20 +105,26 @@ func (r *Reader) PlanDelete(ctx context.Context, group string, topics []string) 
 }
 
 // Delete carries out a plan. It notes in the offsets what the broker refused; failed counts
-// them, and is not set when nothing at all was done, which is an error.
+// them. That all were refused is an error.
 func (r *Reader) Delete(ctx context.Context, p *DeletePlan) (failed int, err error) {
 	adm := kadm.NewClient(r.Client)
 	if len(p.Topics) == 0 {
 		if _, err := adm.DeleteGroup(ctx, p.Group); err != nil {
-			return 0, gone(p.Group, err)
+			return 0, gone(p, err)
 		}
 		return 0, nil
 	}
 	var refusal func(Partition) error
+	var last error
 	if p.Kind == Share {
 		resps, err := adm.DeleteShareGroupOffsets(ctx, p.Group, p.Topics...)
 		if err != nil {
-			return 0, gone(p.Group, err)
+			return 0, gone(p, err)
+		}
+		for t, err := range resps {
+			if err != nil {
+				last = onTopic("delete offsets on topic", t, err)
+			}
 		}
 		refusal = func(part Partition) error { return resps[part.Topic] }
 	} else {
@@ -120,11 +134,10 @@ func (r *Reader) Delete(ctx context.Context, p *DeletePlan) (failed int, err err
 		}
 		resps, err := adm.DeleteOffsets(ctx, p.Group, set)
 		if err != nil {
-			return 0, gone(p.Group, err)
+			return 0, gone(p, err)
 		}
 		refusal = func(part Partition) error { return resps[part.Topic][part.Partition] }
 	}
-	var last error
 	for i := range p.Offsets {
 		o := &p.Offsets[i]
 		if err := refusal(o.Partition); err != nil {
@@ -132,8 +145,8 @@ func (r *Reader) Delete(ctx context.Context, p *DeletePlan) (failed int, err err
 			failed++
 		}
 	}
-	if failed > 0 && failed == len(p.Offsets) {
-		return 0, gone(p.Group, last)
+	if last != nil && failed == len(p.Offsets) {
+		return failed, gone(p, last)
 	}
 	return failed, nil
 }
@@ -146,11 +159,11 @@ func onTopic(op, topic string, err error) error {
 	return err
 }
 
-func gone(group string, err error) error {
+func gone(p *DeletePlan, err error) error {
 	if errors.Is(err, kerr.NonEmptyGroup) || errors.Is(err, kerr.GroupSubscribedToTopic) {
-		return &RefusedError{Group: group, Reason: "delete refused by the broker: a member has joined (" + errText(err) + ")", Remedy: "stop its consumers and wait until the group is Empty"}
+		return &RefusedError{Group: p.Group, Reason: "delete refused by the broker: a member has joined (" + errText(err) + ")", Remedy: "stop its consumers and wait until the group is Empty"}
 	}
-	return fmt.Errorf("delete group %s: %w", group, err)
+	return fmt.Errorf("%s %s: %w", p.Op(), p.Group, err)
 }
 
 // RemovePlan names the members that a removal would send away.

@@ -50,6 +50,30 @@ type ResetRequest struct {
 	Like   string // another group, whose offsets are taken over
 	// Offsets are taken as they are; Scopes then select among them.
 	Offsets []Offset
+	// File and Lines say where Offsets stand, for errors; both may be empty.
+	File  string
+	Lines map[Partition]int
+}
+
+// place is where a partition stands in the file of the request, if it does.
+func (q ResetRequest) place(p Partition) string {
+	if line, ok := q.Lines[p]; ok {
+		return fmt.Sprintf("%s:%d: ", q.File, line)
+	}
+	return ""
+}
+
+// absent refuses a partition that its topic does not have, and a topic of the file that
+// does not exist.
+func (q ResetRequest) absent(p Partition, m topicMeta) error {
+	_, has := m.leaders[p.Partition]
+	switch {
+	case m.err == nil && !has:
+		return &RefusedError{Group: q.Group, Reason: fmt.Sprintf("reset refused: %stopic %s has no partition %d, it has %d", q.place(p), p.Topic, p.Partition, len(m.leaders))}
+	case q.place(p) != "" && errors.Is(m.err, kerr.UnknownTopicOrPartition):
+		return &RefusedError{Group: q.Group, Reason: fmt.Sprintf("reset refused: %stopic %s does not exist", q.place(p), p.Topic), Remedy: "weir topic list shows what exists and may be seen"}
+	}
+	return nil
 }
 
 // names are the topics that the request names; none when it means all that are committed.
@@ -287,9 +311,15 @@ func (r *Reader) wanted(ctx context.Context, run *reading, g *Group, q ResetRequ
 	var skipped []Skip
 	if q.Target == nil {
 		for _, o := range offsets {
-			if inScopes(q.Scopes, o.Partition) {
-				want[o.Partition] = o.Offset
+			if !inScopes(q.Scopes, o.Partition) {
+				continue
 			}
+			if m, met := run.meta[o.Topic]; met {
+				if err := q.absent(o.Partition, m); err != nil {
+					return nil, nil, err
+				}
+			}
+			want[o.Partition] = o.Offset
 		}
 		if len(want) == 0 {
 			return nil, nil, &RefusedError{Group: q.Group, Reason: "reset refused: none of the offsets is on a topic that --topic names"}
@@ -322,8 +352,8 @@ func (r *Reader) wanted(ctx context.Context, run *reading, g *Group, q ResetRequ
 			parts = slices.Collect(maps.Keys(m.leaders))
 		}
 		for _, p := range parts {
-			if _, ok := m.leaders[p]; !ok {
-				return nil, nil, &RefusedError{Group: q.Group, Reason: fmt.Sprintf("reset refused: topic %s has no partition %d, it has %d", sc.Topic, p, len(m.leaders))}
+			if err := q.absent(Partition{sc.Topic, p}, m); err != nil {
+				return nil, nil, err
 			}
 			want[Partition{sc.Topic, p}] = -1
 		}

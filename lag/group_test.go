@@ -80,7 +80,7 @@ func TestReadOffsets(t *testing.T) {
 		"several":       "billing,orders,1,7\nother,orders,0,99\nbilling,orders,0,5\nbilling,\"pay,ments\",0,0\n",
 		"with a header": "TOPIC,PARTITION,OFFSET\norders,1,7\norders,0,5\n\"pay,ments\",0,0\n",
 	} {
-		got, err := ReadOffsets(strings.NewReader(in), "f.csv", "billing")
+		got, _, err := ReadOffsets(strings.NewReader(in), "f.csv", "billing")
 		if d := cmp.Diff(want, got); err != nil || d != "" {
 			t.Errorf("%s: %v %s", name, err, d)
 		}
@@ -97,7 +97,7 @@ func TestReadOffsets(t *testing.T) {
 		",0,1\n":                        "no topic",
 		"orders,0,99999999999999999999": "unreadable offset",
 	} {
-		if _, err := ReadOffsets(strings.NewReader(in), "f.csv", "billing"); err == nil || !strings.Contains(err.Error(), msg) {
+		if _, _, err := ReadOffsets(strings.NewReader(in), "f.csv", "billing"); err == nil || !strings.Contains(err.Error(), msg) {
 			t.Errorf("%q: %v, want %q", in, err, msg)
 		}
 	}
@@ -105,7 +105,7 @@ func TestReadOffsets(t *testing.T) {
 	if err := WriteOffsets(&b, want); err != nil {
 		t.Fatal(err)
 	}
-	if again, err := ReadOffsets(&b, "f.csv", "billing"); err != nil || cmp.Diff(want, again) != "" {
+	if again, _, err := ReadOffsets(&b, "f.csv", "billing"); err != nil || cmp.Diff(want, again) != "" {
 		t.Errorf("written and read again: %v %v", again, err)
 	}
 }
@@ -114,7 +114,7 @@ func FuzzReadOffsets(f *testing.F) {
 	f.Add("orders,1,7\norders,0,5\n")
 	f.Add("billing,orders,1,7\n")
 	f.Fuzz(func(t *testing.T, s string) {
-		os, err := ReadOffsets(strings.NewReader(s), "f.csv", "billing")
+		os, _, err := ReadOffsets(strings.NewReader(s), "f.csv", "billing")
 		if err != nil {
 			return
 		}
@@ -122,7 +122,7 @@ func FuzzReadOffsets(f *testing.F) {
 		if err := WriteOffsets(&b, os); err != nil {
 			t.Fatal(err)
 		}
-		if again, err := ReadOffsets(&b, "f.csv", "billing"); err != nil || cmp.Diff(os, again) != "" {
+		if again, _, err := ReadOffsets(&b, "f.csv", "billing"); err != nil || cmp.Diff(os, again) != "" {
 			t.Errorf("%q: %v, %v", s, again, err)
 		}
 	})
@@ -272,8 +272,8 @@ func TestDelete(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Delete(ctx, p); err != nil {
-		t.Fatal(err)
+	if n, err := r.Delete(ctx, p); err != nil || n != 0 {
+		t.Fatal(n, err)
 	}
 	if d := cmp.Diff(map[Partition]int64{{"payments", 1}: 6}, f.committed("billing")); d != "" {
 		t.Error(d)
@@ -284,8 +284,8 @@ func TestDelete(t *testing.T) {
 	if p, err = r.PlanDelete(ctx, "billing", nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Delete(ctx, p); err != nil {
-		t.Fatal(err)
+	if n, err := r.Delete(ctx, p); err != nil || n != 0 {
+		t.Fatal(n, err)
 	}
 	var nf *NotFoundError
 	if _, err := r.PlanDelete(ctx, "billing", nil); !errors.As(err, &nf) {

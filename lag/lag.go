@@ -98,7 +98,10 @@ type Commit struct {
 	Pending bool
 	// ShareLag is what a share coordinator counts as lag itself; nil when it does not tell.
 	ShareLag *int64
-	Err      error
+	// Unstarted says that a share group has no start offset yet: nobody has read the
+	// partition for it, and where it will begin is open (KIP-932).
+	Unstarted bool
+	Err       error
 }
 
 // Log is the extent of a partition's log.

@@ -68,7 +68,7 @@ func (b *Builder) partition(s *Snapshot, g *Group, c Commit, owner *Member) Part
 		p.Notes = append(p.Notes, "a transactional commit is pending: the lag is an upper bound")
 	}
 	switch {
-	case g.Kind == Share:
+	case g.Kind == Share && !c.Unstarted:
 		p.share(c, l)
 		if p.Error != nil {
 			return p

@@ -56,13 +56,22 @@ func (r *reading) coverage() Coverage {
 			silent[f.Broker] = true
 		}
 	}
-	n := 0
+	all := map[int32]bool{}
 	for _, b := range r.brokers {
+		all[b] = true
+	}
+	for b := range silent { // one that was fenced meanwhile is no longer in the metadata
+		if b >= 0 {
+			all[b] = true
+		}
+	}
+	n := 0
+	for b := range all {
 		if !silent[b] {
 			n++
 		}
 	}
-	return Coverage{Brokers: len(r.brokers), Answered: n, Failures: fs, TopicsScope: r.scope}
+	return Coverage{Brokers: len(all), Answered: n, Failures: fs, TopicsScope: r.scope}
 }
 
 func (r *reading) fail(broker int32, err error, what string) {

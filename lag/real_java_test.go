@@ -330,7 +330,7 @@ func TestAStreamsGroup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Delete(ctx, gone); err != nil {
+	if _, err := r.Delete(ctx, gone); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.Read(ctx, lag.Query{Groups: []string{group}}); err == nil {

@@ -14,6 +14,7 @@ type summer struct {
 	rated              int
 	loss               *int64
 	status             Status
+	hidden             string // why commits may be missing; empty when none can be
 }
 
 func (s *summer) worst(st Status) {
@@ -107,14 +108,22 @@ func older(a, b *Age) *Age {
 func (s *summer) figures() Figures {
 	f := Figures{
 		Partitions: s.n, Unread: s.unread, Never: s.never, Deleted: s.deleted,
-		AtLeast: s.unread > 0 || s.never > 0, Approximate: s.approximate,
+		AtLeast: s.unread > 0 || s.never > 0 || s.hidden != "", Approximate: s.approximate,
 		RetentionRatio: s.ratio, Age: s.age, Produced: s.produced, Consumed: s.consumed, LossInMS: s.loss, Status: s.status,
-		gateUnknown: s.unread + s.never, ageUnknown: s.ageUnknown,
+		gateUnknown: s.unread + s.never, ageUnknown: s.ageUnknown, hidden: s.hidden,
+	}
+	if s.hidden != "" {
+		f.gateUnknown++
 	}
 	if s.known > 0 || s.unread+s.never == 0 {
 		f.Lag, f.Stable, f.Effective = new(s.lag), new(s.stable), new(s.effective)
 		f.Pinned, f.Lost, f.Ahead = new(s.pinned), new(s.lost), new(s.ahead)
 		f.gateLag = new(s.gate)
+	}
+	if f.Age != nil && (s.unread+s.never+s.ageUnknown > 0 || s.hidden != "") { // what was not read may be older
+		open := *f.Age
+		open.MaxMS, open.Exact, open.MaxUnsure = nil, false, false
+		f.Age = &open
 	}
 	if s.rated == s.known && s.rated > 0 && s.effective > 0 {
 		f.CatchUp = catchUp(s.effective, *s.produced, *s.consumed)

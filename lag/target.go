@@ -31,8 +31,9 @@ type Target struct {
 	At time.Time // FromTime only
 }
 
-// errTarget lists the forms; it is what a mistake is answered with.
-var errTarget = errors.New("use start, end, start+N, end-N, an offset, +N or -N (a shift of what is committed), @2026-03-01T12:00:00Z, @EPOCH-MS or @-1h")
+// errTarget lists the forms; it is what a mistake is answered with. What +N and -N count
+// from is not the same everywhere, so it is left to the caller.
+var errTarget = errors.New("use start, end, start+N, end-N, an offset, @2026-03-01T12:00:00Z, @EPOCH-MS or @-1h")
 
 // ParseTarget reads the value of --to. now is what an age such as @-1h counts from.
 func ParseTarget(s string, now time.Time) (Target, error) {
@@ -81,7 +82,10 @@ func ParsePlace(s string, now time.Time) (*Target, error) {
 		return nil, nil
 	}
 	t, err := ParseTarget(s, now)
-	if err == nil && t.From == FromCurrent {
+	switch {
+	case errors.Is(err, errTarget):
+		err = fmt.Errorf("%w; +N counts from the start and -N from the end", err)
+	case err == nil && t.From == FromCurrent:
 		t.From = FromStart
 		if t.N < 0 {
 			t.From = FromEnd
@@ -205,14 +209,14 @@ const csvBytes = 64 << 20
 
 // ReadOffsets reads offsets as kafka-consumer-groups.sh exports them: topic, partition,
 // offset in a line, or group, topic, partition, offset, of which only the lines of the
-// named group are taken. A header, as weir and some tools write one, is skipped.
-func ReadOffsets(r io.Reader, name, group string) ([]Offset, error) {
+// named group are taken. A header, as weir and some tools write one, is skipped. lines
+// tells where each partition stands.
+func ReadOffsets(r io.Reader, name, group string) (out []Offset, lines map[Partition]int, err error) {
 	lim := &io.LimitedReader{R: r, N: csvBytes + 1}
 	cr := csv.NewReader(lim)
 	cr.FieldsPerRecord = -1
 	cr.TrimLeadingSpace = true
-	var out []Offset
-	seen := map[Partition]int{}
+	lines = map[Partition]int{}
 	others := map[string]bool{}
 	for {
 		rec, err := cr.Read()
@@ -220,7 +224,7 @@ func ReadOffsets(r io.Reader, name, group string) ([]Offset, error) {
 			break
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, nil, fmt.Errorf("%s: %w", name, err)
 		}
 		line, _ := cr.FieldPos(0)
 		at := func(i int) string {
@@ -233,7 +237,7 @@ func ReadOffsets(r io.Reader, name, group string) ([]Offset, error) {
 		case 4:
 			base = 1
 		default:
-			return nil, fmt.Errorf("%s: %d columns, want topic,partition,offset or group,topic,partition,offset", at(0), len(rec))
+			return nil, nil, fmt.Errorf("%s: %d columns, want topic,partition,offset or group,topic,partition,offset", at(0), len(rec))
 		}
 		if line == 1 && strings.EqualFold(rec[base], "topic") && strings.EqualFold(rec[base+1], "partition") {
 			continue
@@ -244,33 +248,33 @@ func ReadOffsets(r io.Reader, name, group string) ([]Offset, error) {
 		}
 		p, ok := digitsOf(rec[base+1])
 		if !ok || p > 1<<31-1 {
-			return nil, fmt.Errorf("%s: unreadable partition %q", at(base+1), rec[base+1])
+			return nil, nil, fmt.Errorf("%s: unreadable partition %q", at(base+1), rec[base+1])
 		}
 		o, ok := digitsOf(rec[base+2])
 		if !ok {
-			return nil, fmt.Errorf("%s: unreadable offset %q", at(base+2), rec[base+2])
+			return nil, nil, fmt.Errorf("%s: unreadable offset %q", at(base+2), rec[base+2])
 		}
 		if rec[base] == "" {
-			return nil, fmt.Errorf("%s: no topic", at(base))
+			return nil, nil, fmt.Errorf("%s: no topic", at(base))
 		}
 		part := Partition{rec[base], int32(p)}
-		if first, dup := seen[part]; dup {
-			return nil, fmt.Errorf("%s: %s/%d again, first on line %d", at(base), part.Topic, part.Partition, first)
+		if first, dup := lines[part]; dup {
+			return nil, nil, fmt.Errorf("%s: %s/%d again, first on line %d", at(base), part.Topic, part.Partition, first)
 		}
-		seen[part] = line
+		lines[part] = line
 		out = append(out, Offset{part, o})
 	}
 	if lim.N <= 0 {
-		return nil, fmt.Errorf("%s: larger than %d MiB", name, csvBytes>>20)
+		return nil, nil, fmt.Errorf("%s: larger than %d MiB", name, csvBytes>>20)
 	}
 	if len(out) == 0 && len(others) > 0 {
-		return nil, fmt.Errorf("%s: no line of group %s; it holds %s", name, group, strings.Join(sortedKeys(others), ", "))
+		return nil, nil, fmt.Errorf("%s: no line of group %s; it holds %s", name, group, strings.Join(sortedKeys(others), ", "))
 	}
 	if len(out) == 0 {
-		return nil, fmt.Errorf("%s: no offsets", name)
+		return nil, nil, fmt.Errorf("%s: no offsets", name)
 	}
 	slices.SortFunc(out, func(a, b Offset) int { return a.Compare(b.Partition) })
-	return out, nil
+	return out, lines, nil
 }
 
 func sortedKeys(m map[string]bool) []string {

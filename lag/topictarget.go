@@ -70,10 +70,7 @@ func (r Reading) Spans(ctx context.Context, conn *cluster.Conn, topic *cluster.T
 			last = p.EndOffset
 		}
 		if p.StartOffset == nil || p.EndOffset == nil || last == nil {
-			return nil, &cluster.Error{
-				Class: cluster.Failed, Op: "read topic", What: topic.Name, Remedy: "leave it out: --partition names the others",
-				Err: fmt.Errorf("the offsets of partition %d could not be read", p.ID),
-			}
+			return nil, p.Unread("read topic", topic.Name, "leave it out: --partition names the others")
 		}
 		s := cluster.Span{Partition: p.ID, Start: *p.StartOffset, End: *last}
 		switch {

@@ -2,11 +2,9 @@ package plan
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -27,9 +25,8 @@ type Actual struct {
 	ACLErr error
 	// Reassigning are topics with a reassignment under way.
 	Reassigning map[string]bool
-	// Groups with commits, listed only where drift or a deletion needs them.
-	Groups []cluster.Group
-	Scope  cluster.Scope
+	// Scope tells whether Topics are all that lie in the scope of the plan.
+	Scope cluster.Scope
 }
 
 // Observe reads what a comparison with the desired state needs, in batches: one
@@ -54,8 +51,13 @@ func Observe(ctx context.Context, conn *cluster.Conn, d *Desired) (*Actual, erro
 			absent = append(absent, d.Topics[i].Name)
 		}
 	}
-	if len(absent) > 0 && (list.Scope.Complete == nil || !*list.Scope.Complete) {
-		if err := a.probe(ctx, conn, absent); err != nil {
+	for i := range d.Foreign {
+		if _, ok := a.Topics[d.Foreign[i].Name]; !ok {
+			absent = append(absent, d.Foreign[i].Name)
+		}
+	}
+	if !a.seesTopics() {
+		if err := a.probe(ctx, conn, absent, d.Scope.Prefixes); err != nil {
 			return nil, err
 		}
 	}
@@ -73,9 +75,22 @@ func Observe(ctx context.Context, conn *cluster.Conn, d *Desired) (*Actual, erro
 	return a, a.reassignments(ctx, conn)
 }
 
+// seesTopics reports whether a topic in scope that is not listed is not there.
+func (a *Actual) seesTopics() bool { return a.Scope.Complete != nil && *a.Scope.Complete }
+
+// probeName, behind a prefix, is a topic that nobody has.
+const probeName = "weir.scope-probe"
+
 // probe names topics that a listing did not show: TOPIC_AUTHORIZATION_FAILED means
-// that they may be there.
-func (a *Actual) probe(ctx context.Context, conn *cluster.Conn, names []string) error {
+// that they may be there. A user who may describe a topic of every prefix that nobody has
+// sees all of the scope, if not all of the cluster.
+func (a *Actual) probe(ctx context.Context, conn *cluster.Conn, names, prefixes []string) error {
+	for _, p := range prefixes {
+		names = append(names, p+probeName)
+	}
+	if len(names) == 0 {
+		return nil
+	}
 	list, err := conn.Topics(ctx, cluster.TopicsQuery{Names: names})
 	if err != nil {
 		return err
@@ -88,6 +103,9 @@ func (a *Actual) probe(ctx context.Context, conn *cluster.Conn, names []string) 
 		case *t.ErrorName != kerr.UnknownTopicOrPartition.Message:
 			a.Hidden[t.Name] = t.Err("describe topic")
 		}
+	}
+	if len(prefixes) > 0 && !slices.ContainsFunc(prefixes, func(p string) bool { return a.Hidden[p+probeName] != nil }) {
+		a.Scope = cluster.Scope{Complete: new(true), Reason: "this user may describe any topic of scope.prefixes that no DENY row names"}
 	}
 	return nil
 }
@@ -115,9 +133,16 @@ func (a *Actual) NoAuthorizer() bool {
 	return a.ACLErr != nil && strings.Contains(a.ACLErr.Error(), "no authorizer")
 }
 
-// ObserveDeletes fills in records and live groups of the topics that a plan would
-// delete.
-func ObserveDeletes(ctx context.Context, conn *cluster.Conn, p *Plan) error {
+// Readers are the groups that have offsets or members on topics.
+type Readers struct {
+	ByTopic map[string][]string
+	// Unknown tells why there may be more of them; empty means that there are not.
+	Unknown string
+}
+
+// ObserveDeletes fills in records and groups of the topics that a plan would delete.
+// readers is asked only when there are some.
+func ObserveDeletes(ctx context.Context, conn *cluster.Conn, p *Plan, readers func(topics []string) (*Readers, error)) error {
 	var topics []cluster.Topic
 	var names []string
 	for i := range p.Steps {
@@ -136,7 +161,7 @@ func ObserveDeletes(ctx context.Context, conn *cluster.Conn, p *Plan) error {
 	if err := conn.Offsets(ctx, topics); err != nil {
 		return err
 	}
-	users, err := groupsOf(ctx, conn, names)
+	users, err := readers(names)
 	if err != nil {
 		return err
 	}
@@ -148,48 +173,12 @@ func ObserveDeletes(ctx context.Context, conn *cluster.Conn, p *Plan) error {
 		if j := slices.IndexFunc(topics, func(t cluster.Topic) bool { return t.Name == s.Name }); j >= 0 {
 			s.Records = topics[j].Records()
 		}
-		s.Groups = users[s.Name]
+		s.Groups, s.GroupsUnknown = users.ByTopic[s.Name], users.Unknown
 		s.Needs = []string{"--confirm " + s.Name}
-		if s.DestroysData() || len(s.Groups) > 0 {
+		if s.DestroysData() || s.inUse() {
 			s.Needs = append(s.Needs, "--allow-data-loss")
 		}
 	}
 	p.Count()
 	return nil
-}
-
-// groupsOf returns the groups that hold commits on the topics, per topic.
-func groupsOf(ctx context.Context, conn *cluster.Conn, topics []string) (map[string][]string, error) {
-	groups, err := conn.Groups(ctx, nil, nil)
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, g := range groups.Groups {
-		if g.Type == nil || *g.Type != "share" {
-			names = append(names, g.Name)
-		}
-	}
-	out := map[string][]string{}
-	asked := map[string]bool{}
-	for _, t := range topics {
-		asked[t] = true
-	}
-	if len(names) == 0 {
-		return out, nil
-	}
-	var firstErr error
-	fetched := conn.Admin.FetchManyOffsets(ctx, names...)
-	fetched.EachError(func(r kadm.FetchOffsetsResponse) { firstErr = errors.Join(firstErr, r.Err) })
-	for _, g := range names {
-		for t := range fetched[g].Fetched {
-			if asked[t] {
-				out[t] = append(out[t], g)
-			}
-		}
-	}
-	if firstErr != nil && len(out) == 0 {
-		return nil, cluster.Classify("fetch offsets", "", firstErr)
-	}
-	return out, nil
 }

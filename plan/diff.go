@@ -33,14 +33,14 @@ const (
 // Diff compares what is wanted with what was observed. It is pure: equal input gives
 // equal plans, and a state that is as wanted gives no step.
 func Diff(d *Desired, a *Actual, o Options) *Plan {
-	p := &Plan{ClusterID: a.ClusterID, Options: o, Steps: []Step{}, Drift: []Drift{}, Notes: slices.Clone(d.Notes), Others: slices.Clone(d.Others), Fingerprints: map[string]string{}}
+	p := &Plan{ClusterID: a.ClusterID, Options: o, Steps: []Step{}, Drift: []Drift{}, Unknown: []Unread{}, Notes: slices.Clone(d.Notes), Others: slices.Clone(d.Others), Fingerprints: map[string]string{}}
 	if p.Notes == nil {
 		p.Notes = []finding.Finding{}
 	}
 	if p.Others == nil {
 		p.Others = []OtherChannel{}
 	}
-	df := &differ{d: d, a: a, o: o, p: p, deleted: map[string]bool{}, owned: map[string]string{}, referred: map[string]bool{}, groups: map[string]bool{}}
+	df := &differ{d: d, a: a, o: o, p: p, deleted: map[string]bool{}, retired: map[string]bool{}, owned: map[string]string{}, referred: map[string]bool{}, groups: map[string]bool{}}
 	for i := range d.ACLs {
 		if r := d.ACLs[i].Row; r.ResourceType == kmsg.ACLResourceTypeTopic {
 			df.referred[r.ResourceName] = true
@@ -53,6 +53,7 @@ func Diff(d *Desired, a *Actual, o Options) *Plan {
 		df.topic(&d.Topics[i])
 	}
 	df.acls()
+	df.foreign()
 	df.undeclaredTopics()
 	df.limitDeletes()
 	p.finish()
@@ -66,7 +67,8 @@ type differ struct {
 	o       Options
 	p       *Plan
 	deleted map[string]bool   // topics to delete
-	owned   map[string]string // declared topic to owner
+	retired map[string]bool   // retired topics that are not there any more
+	owned   map[string]string // declared topic to owner, released ones left out
 	// referred are topics that a right is declared on, groups those of consumers.
 	referred, groups map[string]bool
 }
@@ -74,7 +76,9 @@ type differ struct {
 func (df *differ) add(s Step) { df.p.Steps = append(df.p.Steps, s) }
 
 func (df *differ) topic(t *DesiredTopic) {
-	df.owned[t.Name] = t.Owner
+	if !t.Released {
+		df.owned[t.Name] = t.Owner
+	}
 	step := Step{Kind: TopicKind, Name: t.Name, Owner: t.Owner, At: t.At}
 	live := df.a.Topics[t.Name]
 	switch {
@@ -109,6 +113,7 @@ const retiredKept = "retired: left as it is without --prune=topic"
 func (df *differ) retire(t *DesiredTopic, live *cluster.Topic, step Step) {
 	switch {
 	case live == nil:
+		df.retired[t.Name] = true
 	case !df.o.prunes("topic"):
 		step.Op, step.Reason = Keep, retiredKept
 		df.add(step)
@@ -237,7 +242,8 @@ func (df *differ) partitions(t *DesiredTopic, live *cluster.Topic) (*Change, str
 func movedKeys(n, m int) int {
 	g := new(big.Int).GCD(nil, nil, big.NewInt(int64(n)), big.NewInt(int64(m))).Int64()
 	lcm := int64(n) / g * int64(m)
-	return int(100 - 100*int64(min(n, m))/lcm)
+	moved := (200*(lcm-int64(min(n, m))) + lcm) / (2 * lcm)
+	return int(min(moved, 99)) // some stay, however few
 }
 
 // value is a setting's wanted value, else the live one.
@@ -478,10 +484,11 @@ func (df *differ) acls() {
 	wanted := make(map[cluster.ACLRow]bool, len(df.d.ACLs))
 	for i := range df.d.ACLs {
 		want := &df.d.ACLs[i]
-		wanted[want.Row] = true
-		if df.deleted[want.Row.ResourceName] && want.Row.ResourceType == kmsg.ACLResourceTypeTopic {
+		// A topic that is gone needs no rights, and one made anew would inherit them.
+		if want.Row.ResourceType == kmsg.ACLResourceTypeTopic && (df.deleted[want.Row.ResourceName] || df.retired[want.Row.ResourceName]) {
 			continue
 		}
+		wanted[want.Row] = true
 		all := want.Row
 		all.Operation = kmsg.ACLOperationAll
 		if !have[want.Row] && !have[all] {
@@ -545,14 +552,17 @@ func (df *differ) undeclaredACL(r cluster.ACLRow, wanted map[cluster.ACLRow]bool
 		return
 	}
 	note := "not declared by any role"
-	if !literal {
+	switch {
+	case df.retired[r.ResourceName] && literal && r.ResourceType == kmsg.ACLResourceTypeTopic:
+		note = "its topic is retired and gone"
+	case !literal:
 		note = "reaches declared resources by a pattern; never pruned"
 	}
 	live := r.String()
 	df.p.Drift = append(df.p.Drift, Drift{Kind: "acl", Name: r.ResourceName, Owner: owner, Live: &live, Note: note})
 }
 
-// ownerReached returns the owner of the first declared topic that a row reaches.
+// ownerReached returns the owner of the first owned topic that a row reaches.
 func (df *differ) ownerReached(r cluster.ACLRow) (string, bool) {
 	if r.PatternType == kmsg.ACLResourcePatternTypeLiteral && r.ResourceName != cluster.AnyName {
 		owner, ok := df.owned[r.ResourceName]
@@ -563,8 +573,10 @@ func (df *differ) ownerReached(r cluster.ACLRow) (string, bool) {
 	if r.ResourceName != cluster.AnyName {
 		i, _ = slices.BinarySearchFunc(names, r.ResourceName, func(t DesiredTopic, s string) int { return cmp.Compare(t.Name, s) })
 	}
-	if i < len(names) && r.Reaches(names[i].Name) {
-		return names[i].Owner, true
+	for ; i < len(names) && r.Reaches(names[i].Name); i++ {
+		if owner, ok := df.owned[names[i].Name]; ok {
+			return owner, true
+		}
 	}
 	return "", false
 }
@@ -585,12 +597,13 @@ func harmless(r cluster.ACLRow, wanted map[cluster.ACLRow]bool) bool {
 	return false
 }
 
-// unreadableACLs blocks the rights: what cannot be read must not be planned.
+// unreadableACLs blocks the rights: what cannot be read must not be planned. Where none
+// is asked for there is nothing to block, and rows that nobody declared stay unknown.
 func (df *differ) unreadableACLs() {
-	if len(df.d.ACLs) == 0 {
-		return
-	}
 	if df.a.NoAuthorizer() {
+		if len(df.d.ACLs) == 0 {
+			return
+		}
 		df.p.Notes = append(df.p.Notes, finding.Finding{
 			Rule: "plan/no-authorizer", Severity: finding.Warning, Subject: finding.Subject{Kind: "cluster", Name: df.a.ClusterID},
 			Message: fmt.Sprintf("the cluster has no authorizer: everybody may do everything, and %d declared rights cannot be granted", len(df.d.ACLs)),
@@ -598,15 +611,44 @@ func (df *differ) unreadableACLs() {
 		})
 		return
 	}
-	df.add(Step{Op: Blocked, Kind: ACLKind, Name: "all declared rights", Reason: "the access control lists cannot be read: " + df.a.ACLErr.Error()})
+	reason := "the access control lists cannot be read: " + df.a.ACLErr.Error()
+	df.p.Unknown = append(df.p.Unknown, Unread{UnreadACLs, reason})
+	switch {
+	case len(df.d.ACLs) > 0:
+		df.add(Step{Op: Blocked, Kind: ACLKind, Name: "all declared rights", Reason: reason})
+	case df.o.prunes("acl"):
+		df.add(Step{Op: Blocked, Kind: ACLKind, Name: "rights to prune", Reason: reason})
+	}
+}
+
+// foreign notes topics that are referred to and are not on the cluster. They are their
+// owner's to make.
+func (df *differ) foreign() {
+	for i := range df.d.Foreign {
+		t := &df.d.Foreign[i]
+		if df.a.Topics[t.Name] != nil || df.a.Hidden[t.Name] != nil {
+			continue
+		}
+		df.p.Notes = append(df.p.Notes, finding.Finding{
+			Rule: RuleForeign, Severity: finding.Info, Subject: finding.Subject{Kind: "topic", Name: t.Name}, Position: t.At, Owner: t.Owner,
+			Message: "topic " + t.Name + " is referred to, owned by another catalog, and not on the cluster",
+		})
+	}
 }
 
 // undeclaredTopics reports topics in scope that nobody declared. They are never
 // deleted: absence from a catalog is no wish.
 func (df *differ) undeclaredTopics() {
+	if !df.a.seesTopics() {
+		df.p.Unknown = append(df.p.Unknown, Unread{UnreadTopics, cmp.Or(df.a.Scope.Reason, "it is not known whether all are seen")})
+	}
+	declared := map[string]bool{}
+	for i := range df.d.Topics {
+		declared[df.d.Topics[i].Name] = true
+	}
 	for _, name := range slices.Sorted(maps.Keys(df.a.Topics)) {
 		t := df.a.Topics[name]
-		if _, ok := df.owned[name]; ok || t.Internal || !df.o.Scope.Contains(name) || slices.ContainsFunc(df.d.Families, func(f *catalog.Family) bool { return f.Match(name) }) || df.referred[name] {
+		if declared[name] || t.Internal || !df.o.Scope.Contains(name) || slices.ContainsFunc(df.d.Families, func(f *catalog.Family) bool { return f.Match(name) }) || df.referred[name] {
 			continue
 		}
 		df.p.Drift = append(df.p.Drift, Drift{Kind: "topic", Name: name, Note: "on the cluster, not in the catalog"})

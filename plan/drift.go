@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"context"
 	"slices"
 
 	"github.com/weirhq/weir/catalog"
@@ -18,12 +17,13 @@ type DriftReport struct {
 	Missing []Missing `json:"missing"`
 	// Undeclared are topics, settings and rights in scope that nobody declared.
 	Undeclared []Drift `json:"undeclared"`
-	// UndeclaredConsumers are groups with commits on declared topics that no receive
-	// operation declares.
+	// UndeclaredConsumers are groups with offsets or members on declared topics that no
+	// receive operation declares.
 	UndeclaredConsumers []Consumer `json:"undeclared_consumers"`
 	// Info is drift that closes no gate.
 	Info []Drift `json:"info"`
-	// Unknown is what could not be compared, and why.
+	// Unknown is what could not be compared, or may hold more than was seen, and why. It
+	// closes the gate: who has not seen all cannot say that there is no more.
 	Unknown []string `json:"unknown"`
 	// Others are channels of other protocols, which close no gate.
 	Others []OtherChannel `json:"other_protocols"`
@@ -55,7 +55,7 @@ type Consumer struct {
 	Topic string `json:"topic"`
 }
 
-// Clean reports whether the gate passes: nothing differs, is missing or undeclared.
+// Clean reports whether the gate passes: nothing differs, is missing, undeclared or unknown.
 func (r *DriftReport) Clean() bool { return r.Count() == 0 && len(r.Unknown) == 0 }
 
 // Count is the number of differences that close the gate.
@@ -63,9 +63,9 @@ func (r *DriftReport) Count() int {
 	return len(r.Differs) + len(r.Missing) + len(r.Undeclared) + len(r.UndeclaredConsumers)
 }
 
-// DriftOf turns a comparison into a drift report. consumers are the groups with
-// commits, by topic; nil leaves them out.
-func DriftOf(p *Plan, d *Desired, consumers map[string][]string, groupAllowed func(topic, group string) bool) *DriftReport {
+// DriftOf turns a comparison into a drift report. consumers are the groups on the
+// declared topics.
+func DriftOf(p *Plan, d *Desired, consumers *Readers, groupAllowed func(topic, group string) bool) *DriftReport {
 	r := &DriftReport{
 		ClusterID: p.ClusterID, Catalog: p.Catalog, Differs: []Difference{}, Missing: []Missing{}, Undeclared: []Drift{},
 		UndeclaredConsumers: []Consumer{}, Info: []Drift{}, Unknown: []string{}, Others: p.Others,
@@ -75,6 +75,7 @@ func DriftOf(p *Plan, d *Desired, consumers map[string][]string, groupAllowed fu
 		switch {
 		case s.Op == Create:
 			r.Missing = append(r.Missing, Missing{Kind: s.Kind, Name: s.Name, Owner: s.Owner, ACL: s.ACL, Why: s.Why})
+		case s.Op == Blocked && s.Kind == ACLKind && s.ACL == nil: // told by what is unknown
 		case s.Op == Blocked && len(s.Changes) == 0:
 			r.Unknown = append(r.Unknown, string(s.Kind)+" "+s.Name+": "+s.Reason)
 		case s.Op == Keep && s.Reason == retiredKept:
@@ -94,9 +95,18 @@ func DriftOf(p *Plan, d *Desired, consumers map[string][]string, groupAllowed fu
 			r.Undeclared = append(r.Undeclared, x)
 		}
 	}
+	for _, u := range p.Unknown {
+		r.Unknown = append(r.Unknown, u.What+": "+u.Reason)
+	}
+	if consumers.Unknown != "" {
+		r.Unknown = append(r.Unknown, UnreadGroups+": "+consumers.Unknown)
+	}
 	for i := range d.Topics {
 		topic := d.Topics[i].Name
-		for _, g := range consumers[topic] {
+		if d.Topics[i].Released { // who reads it is its owner's to say
+			continue
+		}
+		for _, g := range consumers.ByTopic[topic] {
 			if !groupAllowed(topic, g) {
 				r.UndeclaredConsumers = append(r.UndeclaredConsumers, Consumer{Group: g, Topic: topic})
 			}
@@ -105,13 +115,13 @@ func DriftOf(p *Plan, d *Desired, consumers map[string][]string, groupAllowed fu
 	return r
 }
 
-// Consumers returns the groups with commits on the declared topics, by topic.
-func Consumers(ctx context.Context, conn *cluster.Conn, d *Desired) (map[string][]string, error) {
+// TopicNames are the declared topics.
+func (d *Desired) TopicNames() []string {
 	names := make([]string, len(d.Topics))
 	for i := range d.Topics {
 		names[i] = d.Topics[i].Name
 	}
-	return groupsOf(ctx, conn, names)
+	return names
 }
 
 // Allowed tells whether a catalog declares a group as consumer of a topic.

@@ -56,7 +56,7 @@ func ExportOf(ctx context.Context, conn *cluster.Conn, scope Scope) (*Export, er
 		}
 	}
 	e := &Export{Files: map[string][]byte{}, Topics: len(topics), Remainder: []cluster.ACLRow{}, Notes: []string{}}
-	if list.Scope.Complete != nil && !*list.Scope.Complete {
+	if list.Scope.Complete == nil || !*list.Scope.Complete {
 		e.Notes = append(e.Notes, "topics may be missing: "+list.Scope.Reason)
 	}
 	rows, err := conn.ACLs(ctx)

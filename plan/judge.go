@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
@@ -100,6 +101,11 @@ func createTopics(ctx context.Context, conn *cluster.Conn, steps []*Step, valida
 	outcomes := make([]cluster.Outcome, len(created))
 	for i := range created {
 		outcomes[i] = created[i].Outcome
+		for _, s := range steps {
+			if s.Name == created[i].Topic && s.Kind == TopicKind {
+				s.Effect = strings.TrimPrefix(created[i].Unwritable(s.Config), s.Name+": ")
+			}
+		}
 	}
 	return byTopic(outcomes, err)
 }

@@ -218,16 +218,16 @@ type Summary struct {
 // Plan is what it takes to make a cluster agree with a catalog. It is made by
 // [Diff], judged by the broker, saved, and applied as it is.
 type Plan struct {
-	Weir      string            `json:"weir"`
-	Created   time.Time         `json:"created"`
-	Creator   string            `json:"creator"`
-	ClusterID string            `json:"cluster_id"`
-	Profile   string            `json:"profile"`
-	Protected bool              `json:"protected"`
-	Catalog   Source            `json:"catalog"`
-	Options   Options           `json:"options"`
-	Steps     []Step            `json:"steps"`
-	Drift     []Drift           `json:"drift"`
+	Weir      string    `json:"weir"`
+	Created   time.Time `json:"created"`
+	Creator   string    `json:"creator"`
+	ClusterID string    `json:"cluster_id"`
+	Profile   string    `json:"profile"`
+	Protected bool      `json:"protected"`
+	Catalog   Source    `json:"catalog"`
+	Options   Options   `json:"options"`
+	Steps     []Step    `json:"steps"`
+	Drift     []Drift   `json:"drift"`
 	// Unknown is what may hold more than was seen: what is declared was still compared.
 	Unknown []Unread          `json:"unknown"`
 	Notes   []finding.Finding `json:"notes"`

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -183,17 +184,53 @@ func TestSavedPlan(t *testing.T) {
 }
 
 func TestMovedKeys(t *testing.T) {
-	for _, c := range []struct{ from, to int }{{3, 6}, {3, 5}, {1, 2}, {6, 12}, {4, 6}} {
-		moved, n := 0, 1_000_000
+	for _, c := range []struct{ from, to int }{{3, 6}, {3, 5}, {1, 2}, {6, 12}, {4, 6}, {1, 6}} {
+		moved, n := 0, 1_200_000 // a multiple of every lcm
 		for h := range n {
 			if h%c.from != h%c.to {
 				moved++
 			}
 		}
-		got, want := movedKeys(c.from, c.to), 100*moved/n
-		if got < want-1 || got > want+1 {
+		got, want := movedKeys(c.from, c.to), int(math.Round(100*float64(moved)/float64(n)))
+		if got != want {
 			t.Errorf("%d -> %d: %d %%, counted %d %%", c.from, c.to, got, want)
 		}
+	}
+	if got := movedKeys(1, 1000); got != 99 {
+		t.Errorf("1 -> 1000: %d %%, and some stay", got)
+	}
+}
+
+// A new topic that inherits a min.insync.replicas above its replication factor takes no
+// write with acks=all, and the step says so.
+func TestNewTopicThatTakesNoWrites(t *testing.T) {
+	b, err := broker.Start(broker.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	b.Cluster().ControlKey(kmsg.CreateTopics.Int16(), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		resp := req.ResponseKind().(*kmsg.CreateTopicsResponse)
+		topic := kmsg.NewCreateTopicsResponseTopic()
+		topic.Topic, topic.NumPartitions, topic.ReplicationFactor = "t", 1, 1
+		config := kmsg.NewCreateTopicsResponseTopicConfig()
+		config.Name, config.Value = "min.insync.replicas", new("2")
+		topic.Configs = append(topic.Configs, config)
+		resp.Topics = append(resp.Topics, topic)
+		return resp, nil, true
+	})
+	conn, err := cluster.Open(t.Context(), cluster.Profile{Brokers: b.Addrs()}, cluster.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	p := Diff(&Desired{Topics: []DesiredTopic{{Name: "t", Replicas: new(1)}}}, &Actual{}, Options{MaxDeletes: -1})
+	if err := p.Judge(t.Context(), conn); err != nil {
+		t.Fatal(err)
+	}
+	want := "min.insync.replicas 2 (inherited from the broker) is more than the replication factor 1: every write with acks=all will be refused"
+	if len(p.Steps) != 1 || p.Steps[0].Op != Create || p.Steps[0].Effect != want {
+		t.Errorf("%+v", p.Steps)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -98,6 +99,10 @@ func (r *Repo) MergeBase(ctx context.Context, ref string) (string, error) {
 // are more, or that a shallow clone ends before the history does.
 func (r *Repo) History(ctx context.Context, commit string, limit int, paths ...string) (commits []string, truncated bool, err error) {
 	args := []string{"log", "--no-show-signature", "--first-parent", "--format=%H", "-n", strconv.Itoa(limit + 1), "--end-of-options", commit, "--"}
+	paths, err = r.behind(ctx, commit, paths)
+	if err != nil {
+		return nil, false, err
+	}
 	for _, p := range paths {
 		args = append(args, ":(top,literal)"+p)
 	}
@@ -110,6 +115,31 @@ func (r *Repo) History(ctx context.Context, commit string, limit int, paths ...s
 		return commits[:limit], true, nil
 	}
 	return commits, r.Shallow, nil
+}
+
+// behind adds to paths what they lead to where they are links or lie behind one.
+func (r *Repo) behind(ctx context.Context, commit string, paths []string) ([]string, error) {
+	args := append([]string{"ls-tree", "-z", "--full-tree", "--end-of-options", commit, "--"}, paths...)
+	out, err := git(ctx, r.Top, args...)
+	if err != nil {
+		return nil, &RefError{Ref: commit, Shallow: r.Shallow, Reason: err.Error()}
+	}
+	entries := strings.SplitAfter(string(out), "\x00")
+	entries = entries[:len(entries)-1]
+	if len(entries) == len(paths) && !slices.ContainsFunc(entries, func(e string) bool { return strings.HasPrefix(e, "120000") }) {
+		return paths, nil
+	}
+	t, err := r.Tree(ctx, commit, ".")
+	if err != nil {
+		return nil, err
+	}
+	g, all := t.FS.(*gitFS), slices.Clone(paths) //nolint:forcetypeassert // Tree makes no other
+	for _, p := range paths {
+		if to, err := g.resolve(p); err == nil && to != p {
+			all = append(all, to)
+		}
+	}
+	return all, nil
 }
 
 // Tree returns the files of a commit below sub (slash-separated, "." for the top).
@@ -130,12 +160,7 @@ func (r *Repo) Tree(ctx context.Context, commit, sub string) (*Tree, error) {
 			continue
 		}
 		f := strings.Fields(meta)
-		// Regular files only: links (120000) could leave the root, modules have no content.
-		if len(f) != 4 || !strings.HasPrefix(f[0], "100") {
-			continue
-		}
-		size, err := strconv.ParseInt(f[3], 10, 64)
-		if err != nil {
+		if len(f) != 4 {
 			continue
 		}
 		if sub != "." {
@@ -143,7 +168,18 @@ func (r *Repo) Tree(ctx context.Context, commit, sub string) (*Tree, error) {
 				continue
 			}
 		}
-		g.add(name, object{f[2], size})
+		if f[0] == "160000" {
+			g.modules = append(g.modules, name)
+			continue
+		}
+		size, err := strconv.ParseInt(f[3], 10, 64)
+		if err != nil {
+			continue
+		}
+		g.add(name, object{f[2], size, f[0] == "120000"})
+	}
+	for _, m := range g.modules {
+		g.addModule(filepath.Join(r.Top, filepath.FromSlash(sub)), m)
 	}
 	for d := range g.dirs {
 		slices.Sort(g.dirs[d])
@@ -260,16 +296,131 @@ func git(ctx context.Context, dir string, args ...string) ([]byte, error) {
 
 // gitFS is the tree of one commit.
 type gitFS struct {
-	ctx   context.Context //nolint:containedctx // fs.FS has no room for one; it lives as long as the command
-	repo  *Repo
-	files map[string]object
-	dirs  map[string][]string // path to sorted names
+	ctx     context.Context //nolint:containedctx // fs.FS has no room for one; it lives as long as the command
+	repo    *Repo
+	files   map[string]object
+	dirs    map[string][]string // path to sorted names
+	modules []string            // paths of submodules
 }
 
-// object is a blob of the tree.
+// object is a blob of the tree, a file or the text of a link.
 type object struct {
 	id   string
 	size int64 // bytes
+	link bool
+}
+
+// NotReadError is a file that is there and that the tree of a commit does not give.
+type NotReadError struct{ reason, hint string }
+
+func (e *NotReadError) Error() string { return e.reason }
+
+// Hint says how to have it read.
+func (e *NotReadError) Hint() string { return e.hint }
+
+func inModule(m string) error {
+	return &NotReadError{
+		"it lies in the submodule " + m + ", which is not read from a git reference",
+		"compare with a folder instead: a checkout of the commit with its submodules",
+	}
+}
+
+// maxHops bounds the links on the way to one file, as the system does.
+const maxHops = 40
+
+// resolve follows the links on the way to a file as the work tree does, as long as
+// they stay below the root.
+func (g *gitFS) resolve(name string) (string, error) {
+	if !fs.ValidPath(name) {
+		return "", fs.ErrInvalid
+	}
+	at, hops := ".", 0
+	for rest := strings.Split(name, "/"); len(rest) > 0; {
+		part := rest[0]
+		rest = rest[1:]
+		switch part {
+		case "", ".":
+			continue
+		case "..":
+			if at == "." {
+				return "", outsideLink(name)
+			}
+			at = path.Dir(at)
+			continue
+		}
+		next := path.Join(at, part)
+		o := g.files[next]
+		if !o.link {
+			at = next
+			continue
+		}
+		if hops++; hops > maxHops || o.size > 4096 {
+			return "", &NotReadError{"it is a link that leads to no end", "correct the link"}
+		}
+		text, err := g.repo.blob(g.ctx, o.id)
+		if err != nil {
+			return "", err
+		}
+		if path.IsAbs(string(text)) {
+			return "", outsideLink(name)
+		}
+		rest = append(strings.Split(string(text), "/"), rest...)
+	}
+	if m := g.module(at); m != "" && !g.has(at) {
+		return "", inModule(m)
+	}
+	return at, nil
+}
+
+func (g *gitFS) has(name string) bool {
+	_, isFile := g.files[name]
+	_, isDir := g.dirs[name]
+	return isFile || isDir
+}
+
+// module is the submodule that a path lies in, empty where it lies in none.
+func (g *gitFS) module(name string) string {
+	for _, m := range g.modules {
+		if name == m || strings.HasPrefix(name, m+"/") {
+			return m
+		}
+	}
+	return ""
+}
+
+func outsideLink(name string) error {
+	return &NotReadError{name + " is a link that leaves the root, which is not read", "keep the file below the root, or name a folder that holds both with --ref-root"}
+}
+
+// addModule lists what the work tree has of documents in a submodule: left out, they
+// would be taken for new ones.
+func (g *gitFS) addModule(root, m string) {
+	seen := 0
+	_ = filepath.WalkDir(filepath.Join(root, filepath.FromSlash(m)), func(p string, d fs.DirEntry, err error) error {
+		if seen++; err != nil || seen > 20_000 {
+			return fs.SkipAll // an unreadable or huge one: the work tree's own load tells
+		}
+		switch filepath.Ext(p) {
+		case ".yaml", ".yml", ".json":
+		default:
+			return nil
+		}
+		if rel, err := filepath.Rel(root, p); err == nil && d.Type().IsRegular() && mentions(p, "asyncapi") {
+			g.add(filepath.ToSlash(rel), object{})
+		}
+		return nil
+	})
+}
+
+// mentions reports whether a file begins with a text that holds a word.
+func mentions(file, word string) bool {
+	f, err := os.Open(file)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, 64<<10))
+	return err == nil && bytes.Contains(b, []byte(word))
 }
 
 func (g *gitFS) add(name string, o object) {
@@ -290,8 +441,10 @@ func (g *gitFS) Open(name string) (fs.File, error) {
 	if !fs.ValidPath(name) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
 	}
-	if _, ok := g.dirs[name]; ok {
-		return &gitDir{g: g, name: name}, nil
+	if to, err := g.resolve(name); err == nil {
+		if _, ok := g.dirs[to]; ok {
+			return &gitDir{g: g, name: name}, nil
+		}
 	}
 	data, err := g.ReadFile(name)
 	if err != nil {
@@ -302,9 +455,16 @@ func (g *gitFS) Open(name string) (fs.File, error) {
 
 // ReadFile implements fs.ReadFileFS.
 func (g *gitFS) ReadFile(name string) ([]byte, error) {
-	o, ok := g.files[name]
+	to, err := g.resolve(name)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
+	}
+	o, ok := g.files[to]
 	if !ok {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	if m := g.module(to); m != "" {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: inModule(m)}
 	}
 	data, err := g.repo.blob(g.ctx, o.id)
 	if err != nil {
@@ -315,25 +475,44 @@ func (g *gitFS) ReadFile(name string) ([]byte, error) {
 
 // ReadDir implements fs.ReadDirFS.
 func (g *gitFS) ReadDir(name string) ([]fs.DirEntry, error) {
-	names, ok := g.dirs[name]
+	to, err := g.resolve(name)
+	if err != nil {
+		return nil, &fs.PathError{Op: "readdir", Path: name, Err: err}
+	}
+	names, ok := g.dirs[to]
 	if !ok {
 		return nil, &fs.PathError{Op: "readdir", Path: name, Err: fs.ErrNotExist}
 	}
-	out := make([]fs.DirEntry, len(names))
-	for i, n := range names {
-		full := path.Join(name, n)
+	out := make([]fs.DirEntry, 0, len(names))
+	for _, n := range names {
+		full := path.Join(to, n)
 		_, isDir := g.dirs[full]
-		out[i] = gitInfo{name: n, dir: isDir, size: g.files[full].size}
+		o := g.files[full]
+		if o.link && !g.leads(full) {
+			continue
+		}
+		out = append(out, gitInfo{name: n, dir: isDir, link: o.link, size: o.size})
 	}
 	return out, nil
 }
 
+// leads reports whether a link leads to something in the root; the others are passed
+// over, as they are in a folder.
+func (g *gitFS) leads(link string) bool {
+	to, err := g.resolve(link)
+	return err == nil && g.has(to)
+}
+
 // Stat implements fs.StatFS.
 func (g *gitFS) Stat(name string) (fs.FileInfo, error) {
-	if _, ok := g.dirs[name]; ok {
+	to, err := g.resolve(name)
+	if err != nil {
+		return nil, &fs.PathError{Op: "stat", Path: name, Err: err}
+	}
+	if _, ok := g.dirs[to]; ok {
 		return gitInfo{name: path.Base(name), dir: true}, nil
 	}
-	if o, ok := g.files[name]; ok {
+	if o, ok := g.files[to]; ok {
 		return gitInfo{name: path.Base(name), size: o.size}, nil
 	}
 	return nil, &fs.PathError{Op: "stat", Path: name, Err: fs.ErrNotExist}
@@ -343,6 +522,7 @@ type gitInfo struct {
 	name string
 	size int64
 	dir  bool
+	link bool
 }
 
 func (i gitInfo) Name() string               { return i.name }
@@ -353,8 +533,11 @@ func (i gitInfo) Sys() any                   { return nil }
 func (i gitInfo) Type() fs.FileMode          { return i.Mode().Type() }
 func (i gitInfo) Info() (fs.FileInfo, error) { return i, nil }
 func (i gitInfo) Mode() fs.FileMode {
-	if i.dir {
+	switch {
+	case i.dir:
 		return fs.ModeDir | 0o555
+	case i.link:
+		return fs.ModeSymlink | 0o444
 	}
 	return 0o444
 }

@@ -217,6 +217,20 @@ func gitTop(p string) string {
 	}
 }
 
+// Prefix is where the root lies in the repository that holds it, slash-separated and with
+// a slash behind it: what CI reads of a file starts there. It is empty at the top, outside
+// of a repository and for a git tree.
+func (t *Tree) Prefix() string {
+	if t.Dir == "" {
+		return ""
+	}
+	rel, err := inside(gitTop(t.Dir), t.Dir)
+	if err != nil || rel == "." {
+		return ""
+	}
+	return rel + "/"
+}
+
 // Digest is a fingerprint of the names and contents of files of the tree, in hex.
 func (t *Tree) Digest(names []string) (string, error) {
 	h := sha256.New()

@@ -136,8 +136,8 @@ func TestGit(t *testing.T) {
 	if b, err := fs.ReadFile(tree.FS, "cat/a.yaml"); err != nil || string(b) != "two\n\x00binary" {
 		t.Errorf("%q, %v", b, err)
 	}
-	if _, err := fs.ReadFile(tree.FS, "cat/link.yaml"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("a link is in the tree: %v", err)
+	if _, err := fs.ReadFile(tree.FS, "cat/link.yaml"); err == nil || !strings.Contains(err.Error(), "leaves the root") {
+		t.Errorf("a link out of the root: %v", err)
 	}
 	sub, err := repo.Tree(ctx, "HEAD~2", "cat")
 	if err != nil {
@@ -182,5 +182,57 @@ func TestShallowClone(t *testing.T) {
 	re, ok := errors.AsType[*RefError](err)
 	if !ok || !strings.Contains(re.Hint(), "fetch-depth") {
 		t.Errorf("%v, hint %v", err, re)
+	}
+}
+
+func TestGitLinks(t *testing.T) {
+	dir := t.TempDir()
+	run(t, dir, "init", "-q", "-b", "main")
+	write(t, filepath.Join(dir, "cat/real/a.yaml"), "one")
+	write(t, filepath.Join(dir, "beside/b.yaml"), "b")
+	for link, to := range map[string]string{
+		"cat/a.yaml": "real/a.yaml", "cat/twice.yaml": "a.yaml", "cat/folder": "real", "cat/up.yaml": "folder/../real/a.yaml",
+		"cat/loop.yaml": "loop.yaml", "cat/gone.yaml": "nothing.yaml", "cat/out.yaml": "../beside/b.yaml", "cat/abs.yaml": "/etc/passwd",
+	} {
+		if err := os.Symlink(to, filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run(t, dir, "add", "-A")
+	run(t, dir, "commit", "-qm", "one")
+	write(t, filepath.Join(dir, "cat/real/a.yaml"), "two")
+	run(t, dir, "commit", "-qam", "two")
+	repo, err := OpenRepo(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = repo.Close() }()
+	tree, err := repo.Tree(t.Context(), "HEAD", "cat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := fstest.TestFS(tree.FS, "a.yaml", "twice.yaml", "folder", "up.yaml", "real/a.yaml"); err != nil {
+		t.Error(err)
+	}
+	for _, name := range []string{"a.yaml", "twice.yaml", "up.yaml", "folder/a.yaml"} {
+		if b, err := fs.ReadFile(tree.FS, name); err != nil || string(b) != "two" {
+			t.Errorf("%s: %q, %v", name, b, err)
+		}
+	}
+	for name, want := range map[string]string{
+		"loop.yaml": "leads to no end", "gone.yaml": "does not exist", "out.yaml": "leaves the root", "abs.yaml": "leaves the root",
+	} {
+		if _, err := fs.ReadFile(tree.FS, name); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", name, err, want)
+		}
+	}
+	list, err := fs.Glob(tree.FS, "*.yaml")
+	if d := cmp.Diff([]string{"a.yaml", "twice.yaml", "up.yaml"}, list); err != nil || d != "" {
+		t.Errorf("%v: %s", err, d)
+	}
+	for _, p := range []string{"cat/a.yaml", "cat/folder/a.yaml"} {
+		if commits, _, err := repo.History(t.Context(), "HEAD", 10, p); err != nil || len(commits) != 2 {
+			t.Errorf("history of %s: %v, %v", p, commits, err)
+		}
 	}
 }

@@ -16,6 +16,8 @@ package avro
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -77,12 +79,13 @@ func (*Checker) Check(ctx context.Context, oldSchema, newSchema compat.Parsed, d
 	}
 	a := analyse(s.w, s.r)
 	seen := map[string]bool{}
+	u := unfolding{a: a, c: c}
 	for _, i := range list {
 		if seen[i.key()] {
 			continue
 		}
 		seen[i.key()] = true
-		res.Findings = append(res.Findings, s.finding(i, a, c))
+		res.Findings = append(res.Findings, s.causes(i, &u, seen)...)
 	}
 	for _, i := range a.beyond(list) {
 		res.Findings = append(res.Findings, s.finding(i, a, c))
@@ -119,6 +122,64 @@ func (*Checker) Predict(_ context.Context, oldSchema, newSchema compat.Parsed, d
 		p.Findings = append(p.Findings, compat.VendorFinding{Type: string(i.problem), Path: i.location.String(), Message: i.message})
 	}
 	return p, nil
+}
+
+// causes are the findings for one incompatibility of the algorithm: what is wrong
+// inside of a branch that both unions have, where that is proven, else itself.
+func (s side) causes(i *incompatibility, u *unfolding, seen map[string]bool) []compat.Finding {
+	var out []compat.Finding
+	fresh := map[string]bool{}
+	u.open = map[string]bool{}
+	for _, f := range u.inside(i) {
+		if f == i {
+			return []compat.Finding{s.finding(i, u.a, u.c)}
+		}
+		if k := f.key(); !seen[k] && !fresh[k] {
+			fresh[k] = true
+			out = append(out, s.finding(f, u.a, u.c))
+		}
+	}
+	if slices.ContainsFunc(out, func(f compat.Finding) bool { return f.Proof != compat.ProvenBreak }) {
+		return []compat.Finding{s.finding(i, u.a, u.c)}
+	}
+	maps.Copy(seen, fresh)
+	return out
+}
+
+// unfolding looks into the branches of unions.
+type unfolding struct {
+	a     *analysis
+	c     *comparer
+	open  map[string]bool // what was looked into for one finding
+	steps int             // of all, for lists inside of lists grow fast
+}
+
+// inside are the causes in the branch that comes closest to what a union is said to
+// lack: the algorithm itself drops them.
+func (u *unfolding) inside(i *incompatibility) []*incompatibility {
+	if i.problem != missingBranch || i.reader.kind != kindUnion {
+		return []*incompatibility{i}
+	}
+	w := written(i)
+	b := chooseBranch(u.a.unreadable, w, i.reader)
+	if b == nil || b.kind != w.kind || u.steps > maxFindings {
+		return []*incompatibility{i}
+	}
+	if u.open[i.key()] {
+		return nil
+	}
+	u.open[i.key()] = true
+	var out []*incompatibility
+	for _, f := range u.c.pair(b, w, nil) {
+		if u.steps++; u.steps > maxFindings {
+			return []*incompatibility{i}
+		}
+		out = append(out, u.inside(f)...)
+	}
+	if len(out) == 0 {
+		return []*incompatibility{i}
+	}
+	return out
 }
 
 // beyond are the breaks that the Java algorithm does not see: pairs that its memo

@@ -29,6 +29,9 @@ const (
 	shrinkPool  = 1000
 )
 
+// moreCauses is the rule of what stays untold for these bounds.
+const moreCauses = "json/more-causes"
+
 // pair is one direction: everything the writer accepts, the reader has to accept.
 type pair struct {
 	writer, reader *schema

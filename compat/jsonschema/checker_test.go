@@ -338,6 +338,10 @@ func TestFindings(t *testing.T) {
 			"unique", `{"type":"array"}`, `{"type":"array","uniqueItems":true}`, compat.Backward,
 			"json/unique-items-added", compat.Direct, `[0,0]`, "", "/uniqueItems",
 		},
+		{ // the limit is what is missed, and not what changed
+			"other items are counted", `{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"array","contains":{"const":1},"minContains":0,"maxContains":0}`, `{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"array","contains":{"const":2},"minContains":0,"maxContains":0}`, compat.Backward,
+			"json/contains-narrowed", compat.Direct, `[2]`, "/contains", "/contains",
+		},
 		{
 			"below a reference", `{"$ref":"#/definitions/a","definitions":{"a":{"maxLength":5}}}`, `{"$ref":"#/definitions/a","definitions":{"a":{"maxLength":4}}}`, compat.Backward,
 			"json/max-length-decreased", compat.Direct, `"aaaaa"`, "/definitions/a/maxLength", "/definitions/a/maxLength",
@@ -388,6 +392,40 @@ func TestAllCauses(t *testing.T) {
 	}
 	if len(got) != len(want) {
 		t.Errorf("got %d findings, want %d: %v", len(got), len(want), got)
+	}
+}
+
+// What is not told is said to be there: a waiver of what is told must not cover it.
+func TestMoreCauses(t *testing.T) {
+	object := func(n int, kind string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, `"p%03d":{"type":%q},`, i, kind)
+		}
+		return `{"properties":{` + b.String() + `"s":{"enum":["a"%s]}}}`
+	}
+	enum := func(s, more string) string { return strings.Replace(s, "%s", more, 1) }
+	for n, want := range map[int]int{24: 0, 25: 1, 300: 1} {
+		res := check(t, enum(object(n, "string"), `,"b"`), enum(object(n, "integer"), ""), compat.Backward, compat.Options{})
+		more := 0
+		for _, f := range res.Findings {
+			if f.Rule == "json/more-causes" {
+				more++
+				if f.Severity != finding.Error {
+					t.Errorf("%d properties: severity %s", n, f.Severity)
+				}
+				if n == 25 && (f.Witness == nil || f.Proof != compat.ProvenBreak || string(f.Witness.JSON) != `{"s":"b"}`) {
+					t.Errorf("the witness is not of what was not told: %+v", f)
+				}
+			}
+		}
+		if more != want {
+			t.Errorf("%d properties: said %d times, want %d", n, more, want)
+		}
+	}
+	res := check(t, enum(object(30, "string"), ""), `{"properties":{}}`, compat.Backward, compat.Options{Additive: true})
+	if last := res.Findings[len(res.Findings)-1]; !slices.ContainsFunc(res.Findings, func(f compat.Finding) bool { return f.Message == "6 more removals are not told" }) {
+		t.Errorf("removals are cut without a word: %+v", last)
 	}
 }
 

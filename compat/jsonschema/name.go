@@ -265,6 +265,17 @@ func (m *namer) bound(c *change, slug, k string, upper bool, f func(*node) bool,
 	c.what = k + " was " + strings.TrimPrefix(strings.TrimPrefix(c.rule, "json/"), slug+"-") + ": " + c.change
 }
 
+// contains names a change of the schema that counted items match. With the limits
+// of their number unchanged, it is what a limit that is missed now comes from.
+func (m *namer) contains(c *change, keyword keywordFunc) {
+	w := keyword("contains", func(n *node) bool { return n.contains != nil })
+	c.rule = m.dir("contains-added", "contains-removed")
+	if w != nil {
+		c.rule = m.dir("contains-narrowed", "contains-extended")
+	}
+	c.what = m.changed("contains", w != nil, c.change)
+}
+
 func (m *namer) byKind(e *v6.ValidationError, rn *node, c *change, keyword keywordFunc, block func(string, string), undeclared bool) {
 	switch k := e.ErrorKind.(type) {
 	case *kind.Type:
@@ -347,10 +358,18 @@ func (m *namer) byKind(e *v6.ValidationError, rn *node, c *change, keyword keywo
 		m.bound(c, "exclusive-maximum", "exclusiveMaximum", true, func(n *node) bool { return n.max != nil && n.maxExcl }, keyword)
 		block("maximum", "")
 	case *kind.MinContains:
-		m.bound(c, "min-contains", "minContains", false, func(n *node) bool { return n.minCont != nil }, keyword)
+		if w := keyword("minContains", func(n *node) bool { return n.minCont != nil }); w != nil && rn.minCont != nil && *w.minCont == *rn.minCont {
+			m.contains(c, keyword)
+		} else {
+			m.bound(c, "min-contains", "minContains", false, func(n *node) bool { return n.minCont != nil }, keyword)
+		}
 		block("contains", "")
 	case *kind.MaxContains:
-		m.bound(c, "max-contains", "maxContains", true, func(n *node) bool { return n.maxCont != nil }, keyword)
+		if w := keyword("maxContains", func(n *node) bool { return n.maxCont != nil }); w != nil && rn.maxCont != nil && *w.maxCont == *rn.maxCont {
+			m.contains(c, keyword)
+		} else {
+			m.bound(c, "max-contains", "maxContains", true, func(n *node) bool { return n.maxCont != nil }, keyword)
+		}
 		block("maxContains", "")
 	case *kind.MultipleOf:
 		w := keyword("multipleOf", func(n *node) bool { return n.multipleOf != nil })
@@ -402,12 +421,7 @@ func (m *namer) byKind(e *v6.ValidationError, rn *node, c *change, keyword keywo
 		c.rule, c.what = m.dir("additional-items-removed", "additional-items-added"), "items beyond the tuple are not allowed on one side"
 		block("additionalItems", "")
 	case *kind.Contains:
-		w := keyword("contains", func(n *node) bool { return n.contains != nil })
-		c.rule = m.dir("contains-added", "contains-removed")
-		if w != nil {
-			c.rule = m.dir("contains-narrowed", "contains-extended")
-		}
-		c.what = m.changed("contains", w != nil, c.change)
+		m.contains(c, keyword)
 		block("contains", "")
 	case *kind.Not:
 		w := keyword("not", func(n *node) bool { return n.not != nil })

@@ -12,7 +12,12 @@ import (
 // new one does not.
 func (p *pair) removals() []compat.Finding {
 	var out []compat.Finding
+	more := 0
 	add := func(old, new place, what, change string) {
+		if len(out) == maxFindings {
+			more++
+			return
+		}
 		f := compat.Finding{
 			Rule: "compat/removed", Severity: finding.Error, Message: what, Direction: p.dir, Proof: compat.ProvenBreak, Contract: true, Change: change,
 			OldPointer: old.pointer, NewPointer: new.pointer, Suggestion: "keep it and mark it deprecated",
@@ -28,7 +33,7 @@ func (p *pair) removals() []compat.Finding {
 	seen := map[[2]*node]bool{}
 	var walk func(a, b *node)
 	walk = func(a, b *node) {
-		if a == nil || b == nil || seen[[2]*node{a, b}] || len(out) >= maxFindings {
+		if a == nil || b == nil || seen[[2]*node{a, b}] {
 			return
 		}
 		seen[[2]*node{a, b}] = true
@@ -67,5 +72,10 @@ func (p *pair) removals() []compat.Finding {
 		}
 	}
 	walk(p.w.root, p.r.root)
+	if more > 0 {
+		f := p.blank(moreCauses, fmt.Sprintf("%d more removals are not told", more))
+		f.Proof, f.Contract, f.Change, f.Suggestion = compat.ProvenBreak, true, fmt.Sprintf("%d removals", more+maxFindings), suggestion(moreCauses)
+		out = append(out, f)
+	}
 	return out
 }

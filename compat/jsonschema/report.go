@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	v6 "github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 
 	"github.com/weirhq/weir/compat"
 	"github.com/weirhq/weir/finding"
@@ -34,7 +35,7 @@ func (p *pair) broken(ctx context.Context, v any) compat.Result {
 		// The first cause that has not been told.
 		var c change
 		fresh := false
-		for _, h := range p.causes(verr, v) {
+		for _, h := range oneByOne(p.causes(verr, v)) {
 			if c = m.name(h); slices.ContainsFunc(c.blocked, func(b blockKey) bool { return !p.s.blocked[b] }) {
 				fresh = true
 				break
@@ -59,13 +60,22 @@ func (p *pair) broken(ctx context.Context, v any) compat.Result {
 		}
 		return fresh
 	}
+	var rest []compat.Finding
 	for _, grade := range []compat.Grade{compat.Direct, compat.OpenContent} {
 		p.s.closed = grade == compat.Direct
-		for len(res.Findings) < maxFindings {
+		for {
 			out := p.pooled(p.question())
-			if (out.a != satisfiable && !out.candidate) || !p.proves(out.value) || !report(out.value, grade) {
-				break
+			if out.a == unsatisfiable {
+				break // all was told
 			}
+			known := (out.a == satisfiable || out.candidate) && p.proves(out.value)
+			if known && len(res.Findings) < maxFindings && report(out.value, grade) {
+				continue
+			}
+			if len(rest) == 0 {
+				rest = append(rest, p.untold(out.value, grade, known))
+			}
+			break
 		}
 	}
 	if len(res.Findings) == 0 {
@@ -73,7 +83,46 @@ func (p *pair) broken(ctx context.Context, v any) compat.Result {
 		p.s.eval.blocked = base
 		report(v, compat.OpenContent)
 	}
+	res.Findings = append(res.Findings, rest...)
 	return res
+}
+
+// oneByOne parts the refusals that name several missing properties: each is a cause.
+func oneByOne(heads []*v6.ValidationError) []*v6.ValidationError {
+	var out []*v6.ValidationError
+	for _, h := range heads {
+		k, ok := h.ErrorKind.(*kind.Required)
+		if !ok || len(k.Missing) < 2 {
+			out = append(out, h)
+			continue
+		}
+		for _, name := range slices.Sorted(slices.Values(k.Missing)) {
+			one := *h
+			one.ErrorKind = &kind.Required{Missing: []string{name}}
+			out = append(out, &one)
+		}
+	}
+	return out
+}
+
+// untold says that the search for causes ended before there were none. Without it a
+// waiver of the causes that are told would let pass what nobody has seen. known says
+// that v shows one of the others.
+func (p *pair) untold(v any, grade compat.Grade, known bool) compat.Finding {
+	if known {
+		v = p.smallest(v, grade, nil)
+		if p.onlyDeclared(v) {
+			grade = compat.Direct
+		}
+		if verr := p.refusal(v); verr != nil {
+			c := change{rule: moreCauses, what: "there are more causes than those that are told"}
+			c.reader, c.writer = place{p.r.root.doc, p.r.root.pointer}, place{p.w.root.doc, p.w.root.pointer}
+			return p.finding(c, v, verr, grade)
+		}
+	}
+	f := p.blank(moreCauses, "there may be more causes than those that are told")
+	f.Proof, f.Grade, f.Reason, f.Suggestion = compat.Unproven, grade, "the search for causes ended before all was looked at", suggestion(moreCauses)
+	return f
 }
 
 // pooled solves within what is left of the pool.

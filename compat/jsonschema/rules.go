@@ -50,6 +50,8 @@ func suggestion(rule string) string {
 		return slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(r, p) })
 	}
 	switch {
+	case has("more-causes"):
+		return "repair what is told and check again, or make the change in parts"
 	case has("format-changed"):
 		return "add a format only once every producer writes it, and keep it for as long as a reader asserts it"
 	case has("with-default-added"):
@@ -191,6 +193,9 @@ func special() []finding.Rule {
 		rule("one-of-overlap", "A value fits two branches of oneOf and is refused for that."),
 		rule("not-type-extended", "not excludes more than it did."),
 		rule("not-type-narrowed", "not excludes less than it did; old readers exclude the rest."),
+		told(rule("more-causes", "A break has more causes than were told apart."),
+			"The search for causes ends after a number of them, or of steps. What it did not tell must not pass with a waiver for what it did.",
+			"30 properties changed their type: 25 are told, and that there are more", "the change is made in parts"),
 		rule("unproven", "Neither a breaking message nor a proof that there is none was found."),
 		rule("budget-exceeded", "The schemas are too large to compare within the budget."),
 		rule("dynamic-ref-not-analysed", "A dynamic reference has more than one possible target."),

@@ -151,6 +151,8 @@ func TestConnectionIsNeverMixed(t *testing.T) {
 
 func TestStrictFiles(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
+		"scope prefix":    {"scope: {prefixes: [acme.sales]}\n", `:1:20: scope.prefixes: "acme.sales" ends in no delimiter`},
+		"scope glob":      {"scope:\n  ignore: [a, \"[big\"]\n", `:2:15: scope.ignore: "[big" is not a pattern`},
 		"unknown key":     {"profiles:\n  dev:\n    borkers: [a]\n", `:3:5: unknown key "borkers"; did you mean "brokers"?`},
 		"unknown section": {"compatt: {}\n", `:1:1: unknown key "compatt"; did you mean "compat"?`},
 		"doubled key":     {"profile: a\nprofile: b\n", `:2:1: the key "profile" stands twice`},

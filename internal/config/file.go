@@ -16,6 +16,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"path"
 	"reflect"
 	"slices"
 	"strings"
@@ -230,6 +231,9 @@ func parse(path string, b []byte) (*File, error) {
 		return nil, err
 	}
 	f.node = doc.Content[0]
+	if err := f.checkScope(); err != nil {
+		return nil, err
+	}
 	f.waiverLines()
 	for name, p := range f.Profiles {
 		p.Name = name
@@ -237,6 +241,40 @@ func parse(path string, b []byte) (*File, error) {
 		f.Profiles[name] = p
 	}
 	return f, nil
+}
+
+// checkScope refuses what would take in more than it says: a prefix that ends within a
+// word, and a glob that matches nothing because it is not one.
+func (f *File) checkScope() error {
+	scope := under([]*yaml.Node{f.node}, "scope")
+	for _, n := range under(scope, "prefixes") {
+		for _, prefix := range n.Content {
+			if v := prefix.Value; v != "" && !strings.ContainsAny(v[len(v)-1:], "._-") {
+				return bad("write "+v+". (or with - or _ at the end)", "%s:%d:%d: scope.prefixes: %q ends in no delimiter and takes in every name that goes on with letters", f.Path, prefix.Line, prefix.Column, v)
+			}
+		}
+	}
+	for _, n := range under(scope, "ignore") {
+		for _, glob := range n.Content {
+			if _, err := path.Match(glob.Value, ""); err != nil {
+				return bad(`a [ begins a set of characters and needs its ]; \\ takes a character as it is`, "%s:%d:%d: scope.ignore: %q is not a pattern", f.Path, glob.Line, glob.Column, glob.Value)
+			}
+		}
+	}
+	return nil
+}
+
+// under are the values of a key in mappings.
+func under(mappings []*yaml.Node, key string) []*yaml.Node {
+	var out []*yaml.Node
+	for _, m := range mappings {
+		for i := 0; i+1 < len(m.Content); i += 2 {
+			if m.Content[i].Value == key {
+				out = append(out, m.Content[i+1])
+			}
+		}
+	}
+	return out
 }
 
 // waiverLines notes where each waiver stands, so that a finding about one can say so.

@@ -188,7 +188,11 @@ func TestUnits(t *testing.T) {
 }
 
 func TestPaintKeepsToTheScreen(t *testing.T) {
-	got := string(paint([]byte("one\ntwo\nthree\n"), 2))
+	got := string(paint([]byte("1\n2\n3\n4\n5\n6\n"), 4))
+	if !strings.Contains(got, "... 3 more lines ...") || strings.Contains(got, "5") || !strings.Contains(got, "6"+clearToEOL) {
+		t.Errorf("what sums up and what is hidden must show: %q", got)
+	}
+	got = string(paint([]byte("one\ntwo\nthree\n"), 2))
 	if strings.Contains(got, "three") || !strings.HasPrefix(got, beginFrame) || !strings.HasSuffix(got, endFrame) {
 		t.Errorf("%q", got)
 	}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -79,10 +80,14 @@ func (s *Screen) Restore() {
 	}
 }
 
-// paint fits a frame to the screen and clears what the last one left behind.
+// paint fits a frame to the screen and clears what the last one left behind. Of a frame
+// that is too long the last line stays, which sums up, and one says how much is not there.
 func paint(b []byte, rows int) []byte {
 	lines := bytes.Split(bytes.TrimRight(b, "\n"), []byte("\n"))
-	if len(lines) > rows {
+	if over := len(lines) - rows; over > 0 && rows > 2 {
+		note := fmt.Appendf(nil, "... %d more lines ...", over+1)
+		lines = append(lines[:rows-2:rows-2], note, lines[len(lines)-1])
+	} else if over > 0 {
 		lines = lines[:rows]
 	}
 	var out bytes.Buffer
