@@ -99,7 +99,7 @@ func runApply(ctx context.Context, d *Deps, o *applyOptions) error {
 // permit collects every permission that the plan needs before anything is written.
 func (o *applyOptions) permit(ctx context.Context, d *Deps, conn *cluster.Conn, p *plan.Plan) error {
 	if p.Lossy() && !o.allowDataLoss {
-		return refused("pass --allow-data-loss if that is meant", "apply: %s or deletes a topic in use, nothing was changed", plural(p.Summary.DestroysData, "step")+destroy(p.Summary.DestroysData)+" data")
+		return refused("pass --allow-data-loss if that is meant", "apply: %s, nothing was changed", lossOf(p))
 	}
 	question := fmt.Sprintf("apply %s to cluster %s", plural(len(p.Pending()), "step"), p.ClusterID)
 	conf := &confirmation{yes: o.yes, names: o.confirm, profile: conn.Profile}
@@ -118,9 +118,8 @@ func (o *applyOptions) execute(ctx context.Context, d *Deps, conn *cluster.Conn,
 		return err
 	}
 	bar := d.Out.Progress("apply", d.Now)
-	r, err := p.Apply(ctx, conn, func(e plan.Event) { bar.Update(int64(e.Done), int64(e.Total)) }, func(out *plan.Outcome) error {
+	r, err := p.Apply(ctx, conn, func(e plan.Event) { bar.Update(int64(e.Done), int64(e.Total)) }, func(out *plan.Outcome) {
 		log.Record(context.WithoutCancel(ctx), string(out.Op)+" "+string(out.Kind), out.Subject(), out.Before(), out.After(), out.Failure())
-		return nil
 	})
 	bar.Done()
 	if !r.Settled {

@@ -112,6 +112,14 @@ func viewPlanSummary(pg *term.Page, p *plan.Plan, saved string) {
 	}
 }
 
+// lossOf says why a plan needs --allow-data-loss.
+func lossOf(p *plan.Plan) string {
+	if n := p.Summary.DestroysData; n > 0 {
+		return plural(n, "step") + destroy(n) + " data"
+	}
+	return "a topic that may be in use would be deleted"
+}
+
 func destroy(n int) string {
 	if n == 1 {
 		return " destroys"

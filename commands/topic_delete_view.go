@@ -39,7 +39,7 @@ func viewLoss(p *term.Page, t *topicDeletion, scope cluster.Scope, now time.Time
 	case t.Groups == nil:
 		p.Line("    %-12s unknown: %s", "groups", scope.Reason)
 	case len(t.Groups) == 0:
-		p.Line("    %-12s none with offsets here%s", "groups", doubt(scope))
+		p.Line("    %-12s none with offsets or members here%s", "groups", doubt(scope))
 	default:
 		var words []string
 		for _, g := range t.Groups {

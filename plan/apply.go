@@ -131,7 +131,7 @@ func (p *Plan) Check(ctx context.Context, conn *cluster.Conn) error {
 // Apply does the pending steps and nothing else: topics first, then rights, and what
 // deletes comes last. It goes on after a step that fails. When ctx ends, the request in
 // flight is finished and the rest is not tried. record is called after every step.
-func (p *Plan) Apply(ctx context.Context, conn *cluster.Conn, progress func(Event), record func(*Outcome) error) (*Result, error) {
+func (p *Plan) Apply(ctx context.Context, conn *cluster.Conn, progress func(Event), record func(*Outcome)) (*Result, error) {
 	r := &Result{ClusterID: p.ClusterID, Others: p.Others}
 	for _, s := range p.Pending() {
 		r.Outcomes = append(r.Outcomes, Outcome{Step: *s, Status: NotTried})
@@ -163,7 +163,7 @@ type applier struct {
 	conn     *cluster.Conn
 	r        *Result
 	progress func(Event)
-	record   func(*Outcome) error
+	record   func(*Outcome)
 	settled  int
 }
 
@@ -193,7 +193,7 @@ func (r *Result) FirstError() error {
 	return nil
 }
 
-func (ap *applier) settle(o *Outcome, status Status, err error) error {
+func (ap *applier) settle(o *Outcome, status Status, err error) {
 	o.Status, o.err = status, err
 	if err != nil {
 		o.Error = err.Error()
@@ -203,9 +203,8 @@ func (ap *applier) settle(o *Outcome, status Status, err error) error {
 		ap.progress(Event{ap.settled, len(ap.r.Outcomes)})
 	}
 	if ap.record != nil {
-		return ap.record(o)
+		ap.record(o)
 	}
-	return nil
 }
 
 func (ap *applier) pick(kind Kind, op Op) []*Outcome {
@@ -258,7 +257,8 @@ func (ap *applier) topics(ctx context.Context, op Op, request topicRequest, happ
 		}
 		answers, err := request(context.WithoutCancel(ctx), ap.conn, steps, false)
 		if err != nil {
-			return errors.Join(ap.findOut(ctx, batch, err, happened), err)
+			ap.findOut(ctx, batch, err, happened)
+			return err
 		}
 		for _, o := range batch {
 			answer, answered := answers[o.Name]
@@ -269,16 +269,12 @@ func (ap *applier) topics(ctx context.Context, op Op, request topicRequest, happ
 			case errors.Is(answer, kerr.TopicAlreadyExists) && op == Create, errors.Is(answer, kerr.UnknownTopicOrPartition) && op == Delete:
 				// A create (or delete) that the client sent twice over a broker loss finds
 				// its own work: what counts is the state.
-				if err := ap.findOut(ctx, []*Outcome{o}, answer, happened); err != nil {
-					return err
-				}
+				ap.findOut(ctx, []*Outcome{o}, answer, happened)
 				continue
 			case answer != nil:
 				status = Failed
 			}
-			if err := ap.settle(o, status, answer); err != nil {
-				return err
-			}
+			ap.settle(o, status, answer)
 		}
 	}
 	return nil
@@ -288,7 +284,7 @@ func (ap *applier) topics(ctx context.Context, op Op, request topicRequest, happ
 const findOutTime = 20 * time.Second
 
 // findOut reads the state of topics whose request failed as a whole.
-func (ap *applier) findOut(ctx context.Context, batch []*Outcome, cause error, happened func(*Step, *cluster.Topic, cluster.ConfigSet) bool) error {
+func (ap *applier) findOut(ctx context.Context, batch []*Outcome, cause error, happened func(*Step, *cluster.Topic, cluster.ConfigSet) bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), findOutTime)
 	defer cancel()
 	names := make([]string, len(batch))
@@ -327,11 +323,8 @@ func (ap *applier) findOut(ctx context.Context, batch []*Outcome, cause error, h
 		case happened(&o.Step, topics[o.Name], configs[o.Name]):
 			status, failure = Done, nil
 		}
-		if serr := ap.settle(o, status, failure); serr != nil {
-			return serr
-		}
+		ap.settle(o, status, failure)
 	}
-	return nil
 }
 
 // created: the topic is there with the shape that was asked for.
@@ -421,9 +414,7 @@ func (ap *applier) rights(ctx context.Context, op Op) error {
 		default:
 			continue
 		}
-		if serr := ap.settle(o, status, failure); serr != nil {
-			return serr
-		}
+		ap.settle(o, status, failure)
 	}
 	if lost {
 		return err
