@@ -36,6 +36,7 @@ func TestFaults(t *testing.T) {
 		{fault: "another job hangs right after its journal record", must: "waits or refuses, names the holder, doubles nothing", run: []func(*testing.T){faultHungJournal}, real: true},
 		{fault: "kill -9 at any point, with leaders moving", must: "the multiset is the selection, no transaction left open", alone: []any{TestKill}},
 		{fault: "the answer to a commit is lost", must: "no double, counts come from the journal", run: []func(*testing.T){faultLostCommitAnswer, faultLostSequence}},
+		{fault: "the client meets a topic late", must: "what was said to be committed is there", run: []func(*testing.T){faultFirstCommit}},
 		{fault: "brokers restart, leaders move", must: "completes or pauses, never half counted", run: []func(*testing.T){faultBrokersComeAndGo}, alone: []any{TestKill}},
 		{fault: "the controller dies", must: "completes, nothing doubled", run: []func(*testing.T){faultControllerDies}, real: true},
 		{fault: "a transaction times out", must: "heals or stops, resume completes", run: []func(*testing.T){faultTransactionTimeout, faultSleepingProcess}, real: true},

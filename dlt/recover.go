@@ -156,5 +156,8 @@ func (r *replay) settled(now *progress, j *journalRecord, cause error) (committe
 	case j != nil && now.seq == j.Seq+1 && now.writer == r.o.Session:
 		return true, nil
 	}
+	if !now.found {
+		return false, &FencedError{r.p.Job, fmt.Errorf("the journal does not hold what this session wrote to it: %w", cause)}
+	}
 	return false, &FencedError{r.p.Job, fmt.Errorf("the journal names session %s of %s: %w", now.session, now.operator, cause)}
 }

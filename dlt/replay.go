@@ -17,7 +17,8 @@ import (
 //     and not noted, or noted and not written. With a local journal the offsets of a group take the entry's place in the
 //     same transaction. Nothing else is ever progress: not the local file, not what this process remembers.
 //     A promise of the client that failed means that a record is not there, although the commit would succeed: produce
-//     asks every one of them, and takes the transaction back.
+//     asks every one of them, and takes the transaction back. The opposite happens too: the client may take back what
+//     was written, and say of the commit that it went well (meet).
 //  2. Who may write. The transactional id belongs to the job, so taking the job over is one InitProducerID: the
 //     coordinator ends the predecessor's open transaction before it answers, and refuses everything that comes from the
 //     predecessor later. A session that is refused stops for good (FencedError): a new client of its own would throw the
@@ -65,7 +66,8 @@ type replay struct {
 	rep     *Report
 	info    *journalInfo
 	prog    *progress
-	cl      *kgo.Client // transactional
+	cl      *kgo.Client     // transactional
+	met     map[string]bool // topics whose partitions cl has on its books
 	ranges  map[int32]*planned
 	targets map[string]*target
 	start   time.Time

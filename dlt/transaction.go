@@ -111,7 +111,7 @@ func (r *replay) fence(ctx context.Context) error {
 	if r.cl != nil {
 		r.cl.Close()
 	}
-	r.cl = cl
+	r.cl, r.met = cl, map[string]bool{}
 	return nil
 }
 
@@ -202,8 +202,42 @@ func (r *replay) try(ctx context.Context, items []item, j *journalRecord) error 
 	}
 	ectx, cancel := context.WithTimeout(ctx, txnDeadline)
 	defer cancel()
+	if err = r.meet(ectx, items); err != nil {
+		return r.rollback(ctx, err)
+	}
 	if err = r.cl.EndTransaction(ectx, kgo.TryCommit); err == nil {
 		return nil
 	}
 	return r.unknownCommit(ctx, j, err)
+}
+
+// meet waits until the client has the partitions of every topic that was written to on its books. It sends the first
+// records of a topic before it puts them there, and whoever commits in between is told that it went well, although the
+// client found nothing written and took the transaction back (franz-go v1.22, storePartitionsUpdate).
+func (r *replay) meet(ctx context.Context, items []item) error {
+	for i := range items {
+		if k := items[i].out; k != nil {
+			if err := r.meetTopic(ctx, k.Topic, k.Partition); err != nil {
+				return err
+			}
+		}
+	}
+	if r.local() {
+		return nil
+	}
+	return r.meetTopic(ctx, JournalTopic, journalPartition(r.p.Job, r.info.partitions))
+}
+
+func (r *replay) meetTopic(ctx context.Context, topic string, partition int32) error {
+	for !r.met[topic] {
+		leader, epoch, lerr := r.cl.PartitionLeader(topic, partition)
+		if r.met[topic] = leader >= 0 || epoch >= 0 || lerr != nil; r.met[topic] {
+			break // -1, -1 and no error would say: not there yet
+		}
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("wait for the partitions of %s: %w", topic, err)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return nil
 }
