@@ -6,7 +6,7 @@ NODES   ?= 1
 VERSION ?= 4.3.1
 export PATH := $(BIN):$(PATH)
 
-.PHONY: tour test test-kill test-kill-kafka chaos lint kafka-up kafka-down kafka-registry-up kafka-registry-down test-kafka test-kafka-jvm bench fuzz fuzz-compat docs snapshot tools
+.PHONY: tour test test-kill test-kill-kafka chaos lint kafka-up kafka-down kafka-registry-up kafka-registry-down test-kafka test-kafka-jvm bench pgo fuzz fuzz-compat docs snapshot tools
 
 test: ## everything that needs only Go
 	$(GO) test ./...
@@ -61,6 +61,12 @@ bench: tools ## benchmarks of every promise, written to docs/benchmarks.md; kafk
 	  $(GO) test -run '^$$' -bench '^BenchmarkReplay$$' -count $(COUNT) -timeout 30m ./dlt | tee -a bench.out; fi
 	benchstat bench.out >bench.stat
 	$(GO) run ./internal/gen/benchmarks -in bench.out -stat bench.stat -machine '$(MACHINE)'
+
+pgo: ## default.pgo, by which go build optimises: starting, the gate, reading dead letters
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
+	  profile() { $(GO) test -trimpath -run '^$$' -bench "$$3" -benchtime "$$2" -cpuprofile "$$dir/$$(basename $$1).prof" -o "$$dir/t" "./$$1"; } && \
+	  profile cmd 20s 'Start$$' && profile compat 5s 'Gate$$|Check$$' && profile catalog 5s 'OneDocument|Catalog8k$$' && profile dlt 5s 'Inspect$$|TriageAdd|Map$$' && \
+	  $(GO) tool pprof -proto "$$dir"/*.prof >default.pgo
 
 FUZZTIME ?= 10m
 fuzz: ## every fuzz target, two at a time, FUZZTIME each

@@ -5,6 +5,7 @@ package cmd
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -14,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/weirhq/weir/internal/catalogtest"
 )
@@ -150,6 +153,21 @@ func BenchmarkHelp(b *testing.B) {
 		{"nothing", buildBinary(b, empty)},
 	} {
 		b.Run(p.name, func(b *testing.B) { benchProcess(b, 0, p.bin, "--help") })
+	}
+}
+
+// BenchmarkStart is what a start does that can be done again and profiled: the
+// metaschemas, which jsonschema compiles in its init, and the help.
+func BenchmarkStart(b *testing.B) {
+	for b.Loop() {
+		c := jsonschema.NewCompiler()
+		c.AssertFormat()
+		for _, draft := range []*jsonschema.Draft{jsonschema.Draft4, jsonschema.Draft6, jsonschema.Draft7, jsonschema.Draft2019, jsonschema.Draft2020} {
+			c.MustCompile(draft.String())
+		}
+		if code := Main([]string{"--help"}, nil, io.Discard, io.Discard, nil, Build{}); code != 0 {
+			b.Fatal(code)
+		}
 	}
 }
 

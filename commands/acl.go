@@ -14,8 +14,8 @@ import (
 )
 
 func newACL(d *Deps) *cobra.Command {
-	return noun("acl", "List, grant, revoke and explain rights", Govern, []string{"acls"},
-		newACLList(d), newACLGrant(d), newACLRevoke(d), newACLCan(d), newACLWhoCan(d), newACLWhatCan(d), newACLAudit(d),
+	return noun(d, "acl", "List, grant, revoke and explain rights", Govern, []string{"acls"},
+		newACLList, newACLGrant, newACLRevoke, newACLCan, newACLWhoCan, newACLWhatCan, newACLAudit,
 	)
 }
 

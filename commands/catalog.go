@@ -13,9 +13,9 @@ import (
 )
 
 func newCatalog(d *Deps) *cobra.Command {
-	return noun("catalog", "Validate, search, draw and compare AsyncAPI documents", Govern, nil,
-		newCatalogValidate(d), newCatalogList(d), newCatalogShow(d), newCatalogSearch(d),
-		newCatalogGraph(d), newCatalogDiff(d), newCatalogDocs(d), newCatalogInit(d))
+	return noun(d, "catalog", "Validate, search, draw and compare AsyncAPI documents", Govern, nil,
+		newCatalogValidate, newCatalogList, newCatalogShow, newCatalogSearch,
+		newCatalogGraph, newCatalogDiff, newCatalogDocs, newCatalogInit)
 }
 
 // completeChannels offers the channels and applications of the catalog.

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,10 +20,15 @@ func doc(s string) string {
 }
 
 // noun builds a command that only groups verbs: alone it prints its help, a wrong
-// verb gets a suggestion.
-func noun(use, short, group string, aliases []string, verbs ...*cobra.Command) *cobra.Command {
+// verb gets a suggestion. The verbs are built only if the command line names the noun:
+// every shell completion pays for them. Generators, which have no command line, get all.
+func noun(d *Deps, use, short, group string, aliases []string, verbs ...func(*Deps) *cobra.Command) *cobra.Command {
 	c := &cobra.Command{Use: use, Short: short, GroupID: group, Aliases: aliases}
-	c.AddCommand(verbs...)
+	if d.Args == nil || slices.Contains(d.Args, use) || slices.ContainsFunc(aliases, func(a string) bool { return slices.Contains(d.Args, a) }) {
+		for _, verb := range verbs {
+			c.AddCommand(verb(d))
+		}
+	}
 	Group(c)
 	return c
 }

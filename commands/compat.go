@@ -19,8 +19,8 @@ import (
 )
 
 func newCompat(d *Deps) *cobra.Command {
-	return noun("compat", "Prove that a schema change breaks nobody, or show the message that breaks", Govern, nil,
-		newCompatCheck(d), newCompatWitness(d), newCompatRules(d))
+	return noun(d, "compat", "Prove that a schema change breaks nobody, or show the message that breaks", Govern, nil,
+		newCompatCheck, newCompatWitness, newCompatRules)
 }
 
 // checkers are the formats that can be compared. A registry takes a schema whose

@@ -5,18 +5,20 @@ import (
 )
 
 func newCompletion(d *Deps) *cobra.Command {
-	shell := func(name, how string, gen func(root *cobra.Command) error) *cobra.Command {
-		return &cobra.Command{
-			Use:     name,
-			Short:   "Print the completion script for " + name,
-			Long:    "Print the completion script for " + name + ". It completes commands, flags and the names of the cluster\nthat the command line or the configuration names.",
-			Example: doc(how),
-			Args:    none,
-			RunE:    func(c *cobra.Command, _ []string) error { return gen(c.Root()) },
+	shell := func(name, how string, gen func(root *cobra.Command) error) func(*Deps) *cobra.Command {
+		return func(*Deps) *cobra.Command {
+			return &cobra.Command{
+				Use:     name,
+				Short:   "Print the completion script for " + name,
+				Long:    "Print the completion script for " + name + ". It completes commands, flags and the names of the cluster\nthat the command line or the configuration names.",
+				Example: doc(how),
+				Args:    none,
+				RunE:    func(c *cobra.Command, _ []string) error { return gen(c.Root()) },
+			}
 		}
 	}
 	out := d.Out.Out()
-	c := noun("completion", "Print a shell completion script", SetUp, nil,
+	return noun(d, "completion", "Print a shell completion script", SetUp, nil,
 		shell("bash", `
 			# In this shell
 			$ source <(weir completion bash)
@@ -46,5 +48,4 @@ func newCompletion(d *Deps) *cobra.Command {
 			$ weir completion powershell >> $PROFILE`,
 			func(r *cobra.Command) error { return r.GenPowerShellCompletionWithDesc(out) }),
 	)
-	return c
 }

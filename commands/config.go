@@ -11,7 +11,7 @@ import (
 )
 
 func newConfig(d *Deps) *cobra.Command {
-	return noun("config", "Show the resolved configuration", SetUp, nil, newConfigShow(d))
+	return noun(d, "config", "Show the resolved configuration", SetUp, nil, newConfigShow)
 }
 
 func newConfigShow(d *Deps) *cobra.Command {

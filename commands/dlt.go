@@ -17,9 +17,9 @@ import (
 )
 
 func newDLT(d *Deps) *cobra.Command {
-	return noun("dlt", "Read dead letters and put them back exactly once", Recover, []string{"dlts"},
-		newDLTList(d), newDLTInspect(d), newDLTShow(d), newDLTWatch(d), newDLTPlan(d), newDLTReplay(d), newDLTResume(d),
-		newDLTAbort(d), newDLTDiscard(d), newDLTPurge(d), newDLTExport(d), newDLTImport(d))
+	return noun(d, "dlt", "Read dead letters and put them back exactly once", Recover, []string{"dlts"},
+		newDLTList, newDLTInspect, newDLTShow, newDLTWatch, newDLTPlan, newDLTReplay, newDLTResume,
+		newDLTAbort, newDLTDiscard, newDLTPurge, newDLTExport, newDLTImport)
 }
 
 // dltDecoder knows the built-in dialects and those of weir.yaml.

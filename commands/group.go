@@ -5,12 +5,12 @@ import (
 )
 
 func newGroup(d *Deps) *cobra.Command {
-	return noun("group", "List, describe and change consumer groups", Govern, []string{"groups", "g"},
-		newGroupList(d),
-		newGroupDescribe(d),
-		newGroupReset(d),
-		newGroupExport(d),
-		newGroupDelete(d),
-		newGroupRemoveMember(d),
+	return noun(d, "group", "List, describe and change consumer groups", Govern, []string{"groups", "g"},
+		newGroupList,
+		newGroupDescribe,
+		newGroupReset,
+		newGroupExport,
+		newGroupDelete,
+		newGroupRemoveMember,
 	)
 }

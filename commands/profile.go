@@ -3,6 +3,6 @@ package commands
 import "github.com/spf13/cobra"
 
 func newProfile(d *Deps) *cobra.Command {
-	return noun("profile", "List, show, choose and check connection profiles", SetUp, []string{"profiles"},
-		newProfileList(d), newProfileShow(d), newProfileUse(d), newProfileCheck(d))
+	return noun(d, "profile", "List, show, choose and check connection profiles", SetUp, []string{"profiles"},
+		newProfileList, newProfileShow, newProfileUse, newProfileCheck)
 }

@@ -11,14 +11,14 @@ import (
 )
 
 func newTopic(d *Deps) *cobra.Command {
-	return noun("topic", "List, describe and change topics", Govern, []string{"topics", "t"},
-		newTopicList(d),
-		newTopicDescribe(d),
-		newTopicCreate(d),
-		newTopicAlter(d),
-		newTopicDelete(d),
-		newTopicPurge(d),
-		newTopicRead(d),
+	return noun(d, "topic", "List, describe and change topics", Govern, []string{"topics", "t"},
+		newTopicList,
+		newTopicDescribe,
+		newTopicCreate,
+		newTopicAlter,
+		newTopicDelete,
+		newTopicPurge,
+		newTopicRead,
 	)
 }
 
