@@ -100,3 +100,29 @@ func TestRecordGone(t *testing.T) {
 		})
 	}
 }
+
+// TestExpiry: a plan says how long its oldest record stays, and warns when that is less than the plan lives.
+func TestExpiry(t *testing.T) {
+	now := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
+	for _, row := range []struct {
+		retention string
+		age       time.Duration
+		want      string
+	}{
+		{"2592000000", 12 * time.Second, "ok: the oldest selected record stays for another 29 days"},
+		{"604800000", 6 * 24 * time.Hour, "ok: the oldest selected record stays for another 24h0m0s"},
+		{"604800000", 7*24*time.Hour - time.Hour, "warn: the oldest selected record may be removed in 1h0m0s, before the plan expires"},
+		{"604800000", 8 * 24 * time.Hour, "warn: the oldest selected record may be removed in 0s, before the plan expires"},
+		{"-1", time.Hour, ""},
+	} {
+		pl := &planner{c: &Conn{Now: func() time.Time { return now }}, o: PlanOptions{TTL: 24 * time.Hour}, oldest: now.Add(-row.age).UnixMilli(), p: &Plan{}}
+		pl.expiry(map[string]string{"retention.ms": row.retention})
+		got := ""
+		for _, c := range pl.p.Preflight {
+			got += c.Status + ": " + c.Detail
+		}
+		if got != row.want {
+			t.Errorf("retention %s, %s old: %q, want %q", row.retention, row.age, got, row.want)
+		}
+	}
+}

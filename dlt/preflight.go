@@ -142,8 +142,17 @@ func (pl *planner) expiry(cfg map[string]string) {
 	left := time.UnixMilli(pl.oldest + ms).Sub(pl.c.Now()).Round(time.Second)
 	switch {
 	case left < pl.o.TTL:
-		pl.check("retention", "warn", fmt.Sprintf("the oldest selected record may be removed in %s, before the plan expires", max(left, 0)))
+		pl.check("retention", "warn", fmt.Sprintf("the oldest selected record may be removed in %s, before the plan expires", inDays(max(left, 0))))
 	default:
-		pl.check("retention", "ok", fmt.Sprintf("the oldest selected record stays for another %s", left))
+		pl.check("retention", "ok", "the oldest selected record stays for another "+inDays(left))
 	}
+}
+
+// inDays gives a long time in the unit that people set retention in.
+func inDays(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d < 2*day {
+		return d.String()
+	}
+	return fmt.Sprintf("%d days", d/day)
 }
