@@ -14,9 +14,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/plugin/kslog"
 )
 
@@ -75,7 +73,7 @@ type Conn struct {
 	Controller int32
 	Brokers    []Broker
 
-	// Seeds tells how each configured address answered the first dial, in order.
+	// Seeds tells how each configured address answered, in order.
 	Seeds []Seed
 
 	opts   []kgo.Opt
@@ -84,7 +82,7 @@ type Conn struct {
 	up     []string    // addresses that answered
 }
 
-// Seed is a configured address and what became of the first dial.
+// Seed is a configured address and what became of the first dial and request.
 type Seed struct {
 	Address string `json:"address"`
 	Err     error  `json:"-"` // nil when it answered, or when another answered earlier
@@ -124,6 +122,7 @@ func Open(ctx context.Context, p Profile, o Options) (*Conn, error) {
 		cl.Close()
 		return nil, firstError(ctx, &p, subjectOf(up), err)
 	}
+	c.opts = append(c.opts, kgo.SeedBrokers(c.up...))
 	if p.ClusterID != "" && p.ClusterID != c.ClusterID {
 		cl.Close()
 		return nil, misconfigured(opConnect, subjectOf(up), "check the brokers, or correct cluster_id in "+cmp.Or(p.Source, "the profile"),
@@ -157,44 +156,6 @@ func (c *Conn) Writable(op, subject string) error {
 		return nil
 	}
 	return readOnlyError(op, subject)
-}
-
-// hello asks for the cluster's id and brokers, and for no topic. It asks each seed
-// once: the client's own retries would spend ten seconds on a listener that cuts every
-// connection.
-func (c *Conn) hello(ctx context.Context) error {
-	var first error
-	for _, seed := range c.Client.SeedBrokers() {
-		req := kmsg.NewPtrMetadataRequest()
-		req.Topics = []kmsg.MetadataRequestTopic{}
-		resp, err := seed.Request(ctx, req)
-		if err == nil {
-			if m, ok := resp.(*kmsg.MetadataResponse); ok {
-				c.readHello(m)
-				return nil
-			}
-			err = fmt.Errorf("unexpected answer %T", resp)
-		}
-		first = cmp.Or(first, err)
-		if ctx.Err() != nil || errors.Is(err, kerr.SaslAuthenticationFailed) || errors.Is(err, kerr.UnsupportedSaslMechanism) {
-			// The next seed would refuse the same credentials, and count them. A mechanism
-			// is a setting of the whole cluster, and each broker delays its refusal.
-			break
-		}
-	}
-	return first
-}
-
-func (c *Conn) readHello(resp *kmsg.MetadataResponse) {
-	c.Controller = resp.ControllerID
-	if resp.ClusterID != nil {
-		c.ClusterID = *resp.ClusterID
-	}
-	c.Brokers = make([]Broker, 0, len(resp.Brokers))
-	for _, b := range resp.Brokers {
-		c.Brokers = append(c.Brokers, Broker{ID: b.NodeID, Host: b.Host, Port: b.Port, Rack: b.Rack})
-	}
-	slices.SortFunc(c.Brokers, func(a, b Broker) int { return cmp.Compare(a.ID, b.ID) })
 }
 
 type dialFunc = func(ctx context.Context, network, address string) (net.Conn, error)

@@ -20,6 +20,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -167,6 +168,50 @@ func TestOpenSilentPort(t *testing.T) {
 	_, err := Open(ctx, Profile{Brokers: []string{silent}}, Options{})
 	if classOf(err) != TimedOut || !strings.Contains(hintOf(err), "the port is open but silent") {
 		t.Errorf("class %v: %v; hint: %s", classOf(err), err, hintOf(err))
+	}
+}
+
+// TestOpenSilentAmongLive: the first of two addresses accepts connections and says nothing,
+// as a broker that hangs does. The client would wait for it for minutes here.
+func TestOpenSilentAmongLive(t *testing.T) {
+	k := fake(t)
+	silent, live := answering(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }), k.ListenAddrs()[0]
+	met := make(chan struct{})
+	var once sync.Once
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	c, err := Open(ctx, Profile{Brokers: []string{silent, live}}, Options{
+		Client: []kgo.Opt{kgo.RequestTimeoutOverhead(15 * time.Minute)},
+		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+			if address == live {
+				<-met // only who dials both can find one silent
+			}
+			conn, err := new(net.Dialer).DialContext(ctx, network, address)
+			if address == silent {
+				once.Do(func() { close(met) })
+			}
+			return conn, err
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	more, err := c.NewClient()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer more.Close()
+	for _, cl := range []*kgo.Client{c.Client, more} {
+		if n := len(cl.SeedBrokers()); n != 1 {
+			t.Errorf("%d addresses are kept, want the one that answers", n)
+		}
+		if err := cl.Ping(ctx); err != nil {
+			t.Error(err)
+		}
+	}
+	if check := checkBrokers(Observe(ctx, c, time.Now())); check.Status != Fail || !strings.Contains(check.Detail, silent+": the port is open and nobody answers") {
+		t.Errorf("the doctor says %+v", check)
 	}
 }
 
