@@ -119,7 +119,7 @@ func (o *applyOptions) execute(ctx context.Context, d *Deps, conn *cluster.Conn,
 	}
 	bar := d.Out.Progress("apply", d.Now)
 	r, err := p.Apply(ctx, conn, func(e plan.Event) { bar.Update(int64(e.Done), int64(e.Total)) }, func(out *plan.Outcome) {
-		log.Record(context.WithoutCancel(ctx), string(out.Op)+" "+string(out.Kind), out.Subject(), out.Before(), out.After(), out.Failure())
+		log.Record(context.WithoutCancel(ctx), string(out.Op)+" "+string(out.Kind), out.Thing(), out.Before(), out.After(), out.Failure())
 	})
 	bar.Done()
 	if !r.Settled {

@@ -34,12 +34,15 @@ type Outcome struct {
 	err    error
 }
 
-// Subject names what the step is about, as the audit log does.
-func (o *Outcome) Subject() string {
+// Subject names what the step is about, with its kind.
+func (o *Outcome) Subject() string { return string(o.Kind) + " " + o.Thing() }
+
+// Thing is the name of what was changed, without its kind.
+func (o *Outcome) Thing() string {
 	if o.ACL != nil {
-		return "acl " + o.ACL.String()
+		return o.ACL.String()
 	}
-	return string(o.Kind) + " " + o.Name
+	return o.Name
 }
 
 // Failure is why the step was not done; nil where it was.
