@@ -125,7 +125,7 @@ func (f *compatFlags) policy(d *Deps, cfg *config.Config) (compat.Policy, error)
 	for _, w := range cfg.Project.Waivers {
 		p.Waivers = append(p.Waivers, compat.Waiver{
 			Rule: w.Rule, Target: w.Target, Fingerprint: w.Fingerprint, Reason: w.Reason, Until: w.Until, Owner: w.Owner,
-			At: finding.Position{File: "weir.yaml", Line: w.Line},
+			At: finding.Position{File: "weir.yaml", Line: w.Line, Column: w.Column},
 		})
 	}
 	return p, nil

@@ -29,9 +29,13 @@ func (d *Deps) dltDecoder() (*dlt.Decoder, error) {
 		return nil, err
 	}
 	var profiles []dlt.Profile
-	if node := cfg.Project.DLT.Dialects; node.Kind != 0 {
-		if err := node.Decode(&profiles); err != nil {
-			return nil, usage("see weir help config", "read %s:%d: dlt.dialects: %v", cfg.Project.Path, node.Line, err)
+	node := &cfg.Project.DLT.Dialects
+	if err := cfg.Project.Decode(node, &profiles); err != nil {
+		return nil, err
+	}
+	for i, p := range profiles {
+		if err := p.Check(); err != nil {
+			return nil, usage("see Your own headers in docs/dlt-runbook.md", "%s:%d:%d: %v", cfg.Project.Path, node.Content[i].Line, node.Content[i].Column, err)
 		}
 	}
 	dec, err := dlt.NewDecoder(d.Now, profiles...)

@@ -29,6 +29,12 @@ type ProfileField struct {
 	Encoding Encoding `yaml:"encoding" json:"encoding"` // text, int32, int64, big-endian, attempts; default guess
 }
 
+// Check returns why the profile cannot be used.
+func (p Profile) Check() error {
+	_, err := p.dialect()
+	return err
+}
+
 func (p Profile) dialect() (dialect, error) {
 	if p.Name == "" {
 		return dialect{}, errors.New("dlt dialect: a name is missing")

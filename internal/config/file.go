@@ -161,6 +161,7 @@ type Waiver struct {
 	Until       string `yaml:"until"`
 	Owner       string `yaml:"owner"`
 	Line        int    `yaml:"-"`
+	Column      int    `yaml:"-"`
 }
 
 // Error is a configuration that cannot be used. It is a usage error (exit 2).
@@ -285,10 +286,24 @@ func (f *File) waiverLines() {
 		}
 		for j, w := range f.node.Content[i+1].Content {
 			if j < len(f.Waivers) {
-				f.Waivers[j].Line = w.Line
+				f.Waivers[j].Line, f.Waivers[j].Column = w.Line, w.Column
 			}
 		}
 	}
+}
+
+// Decode reads a part of the file that this package knows no type for, as strictly as the rest.
+func (f *File) Decode(n *yaml.Node, v any) error {
+	if n.Kind == 0 || n.Tag == "!!null" {
+		return nil
+	}
+	if err := checkKeys(f.Path, n, reflect.TypeOf(v), 0); err != nil {
+		return err
+	}
+	if err := n.Decode(v); err != nil {
+		return bad("", "%s", yamlText(f.Path, err))
+	}
+	return nil
 }
 
 // yamlText puts a YAML error on one line, path and line first where it has one, and
