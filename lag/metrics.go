@@ -3,11 +3,13 @@ package lag
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 )
 
@@ -52,31 +54,9 @@ func (r *Report) Errors() int64 {
 	return n
 }
 
-// Write writes the Prometheus text format. A value that is not known has no sample.
+// Write writes the Prometheus text format, ordered by name and labels. A value that is not known has no sample.
 func (e *Exposition) Write(w io.Writer) error {
-	reg := prometheus.NewPedanticRegistry()
-	if err := reg.Register(e); err != nil {
-		return fmt.Errorf("register metrics: %w", err)
-	}
-	families, err := reg.Gather()
-	if err != nil {
-		return fmt.Errorf("gather metrics: %w", err)
-	}
-	for _, f := range families {
-		if _, err := expfmt.MetricFamilyToText(w, f); err != nil {
-			return fmt.Errorf("write metric %s: %w", f.GetName(), err)
-		}
-	}
-	return nil
-}
-
-// Describe sends nothing: the collector is unchecked, because what it exposes depends on
-// what could be read.
-func (e *Exposition) Describe(chan<- *prometheus.Desc) {}
-
-// Collect implements prometheus.Collector.
-func (e *Exposition) Collect(ch chan<- prometheus.Metric) {
-	m := &meter{ch: ch, descs: map[string]*prometheus.Desc{}}
+	m := &meter{families: map[string]*dto.MetricFamily{}}
 	switch e.Flavour {
 	case KafkaExporter:
 		e.kafkaExporter(m)
@@ -87,25 +67,54 @@ func (e *Exposition) Collect(ch chan<- prometheus.Metric) {
 	case Native:
 		e.native(m)
 	}
-}
-
-// meter sends constant metrics and keeps their descriptions.
-type meter struct {
-	ch    chan<- prometheus.Metric
-	descs map[string]*prometheus.Desc
-}
-
-func (m *meter) send(kind prometheus.ValueType, name, help string, labels []string, v float64, values ...string) {
-	d := m.descs[name]
-	if d == nil {
-		d = prometheus.NewDesc(name, help, labels, nil)
-		m.descs[name] = d
+	for _, name := range slices.Sorted(maps.Keys(m.families)) {
+		f := m.families[name]
+		slices.SortFunc(f.Metric, byLabels)
+		for i := 1; i < len(f.Metric); i++ {
+			if byLabels(f.Metric[i-1], f.Metric[i]) == 0 {
+				return fmt.Errorf("write metric %s: two samples with the labels %v", name, f.Metric[i].Label)
+			}
+		}
+		if _, err := expfmt.MetricFamilyToText(w, f); err != nil {
+			return fmt.Errorf("write metric %s: %w", name, err)
+		}
 	}
-	m.ch <- prometheus.MustNewConstMetric(d, kind, v, values...)
+	return nil
+}
+
+// byLabels compares the values of two samples of one family: their names are the same.
+func byLabels(a, b *dto.Metric) int {
+	return slices.CompareFunc(a.Label, b.Label, func(a, b *dto.LabelPair) int { return strings.Compare(a.GetValue(), b.GetValue()) })
+}
+
+// meter collects samples. It makes the families itself: the registry of client_golang, which is for programs that watch
+// themselves, costs every start of weir a millisecond.
+type meter struct {
+	families map[string]*dto.MetricFamily
+}
+
+func (m *meter) sample(kind dto.MetricType, name, help string, labels, values []string) *dto.Metric {
+	f := m.families[name]
+	if f == nil {
+		f = &dto.MetricFamily{Name: &name, Help: &help, Type: &kind}
+		m.families[name] = f
+	}
+	s := &dto.Metric{}
+	for i, l := range labels {
+		v := strings.ToValidUTF8(values[i], "\uFFFD")
+		s.Label = append(s.Label, &dto.LabelPair{Name: &l, Value: &v})
+	}
+	slices.SortFunc(s.Label, func(a, b *dto.LabelPair) int { return strings.Compare(a.GetName(), b.GetName()) })
+	f.Metric = append(f.Metric, s)
+	return s
+}
+
+func (m *meter) count(name, help string, labels []string, v float64, values ...string) {
+	m.sample(dto.MetricType_COUNTER, name, help, labels, values).Counter = &dto.Counter{Value: &v}
 }
 
 func (m *meter) gauge(name, help string, labels []string, v float64, values ...string) {
-	m.send(prometheus.GaugeValue, name, help, labels, v, values...)
+	m.sample(dto.MetricType_GAUGE, name, help, labels, values).Gauge = &dto.Gauge{Value: &v}
 }
 
 // known sends a sample if there is a value.
@@ -181,7 +190,7 @@ func (e *Exposition) native(m *meter) {
 		}
 	}
 	m.gauge("kafka_consumergroup_poll_time_ms", "Time that the last collection took", []string{"cluster_name"}, float64(e.Took.Milliseconds()), e.Cluster)
-	m.send(prometheus.CounterValue, "weir_collect_errors_total", "Readings that failed; each left samples out", []string{"cluster_name"}, float64(e.Errors), e.Cluster)
+	m.count("weir_collect_errors_total", "Readings that failed; each left samples out", []string{"cluster_name"}, float64(e.Errors), e.Cluster)
 	for _, d := range e.Depths {
 		labels := []string{"cluster_name", "topic", "group"}
 		m.known("weir_dlt_records", "Records in a dead-letter topic, at most", labels, d.Records, e.Cluster, d.Topic, d.Group)

@@ -3,6 +3,7 @@ package lag
 import (
 	"bytes"
 	"context"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -170,6 +171,21 @@ func TestNamesAndLabels(t *testing.T) {
 		if d := cmp.Diff(lint[flavour], said); d != "" {
 			t.Errorf("lint %s: %s", flavour, d)
 		}
+	}
+}
+
+// TestSamples: two samples of one name and the same labels would make a scrape fail as a whole, and a label that is not
+// UTF-8 too.
+func TestSamples(t *testing.T) {
+	s := world(Classic, Commit{Offset: 50}, Log{HWM: 100, LSO: 100}, Topic{}, true)
+	r := Compute(s, Options{By: ByPartition})
+	e := &Exposition{Flavour: Burrow, Cluster: "pr\xffod", Report: r}
+	if out := write(t, e); !strings.Contains(out, "cluster=\"pr\uFFFDod\"") {
+		t.Errorf("not in UTF-8:\n%s", out)
+	}
+	r.Groups = append(r.Groups, r.Groups[0])
+	if err := e.Write(io.Discard); err == nil || !strings.Contains(err.Error(), "burrow_kafka_consumer_current_offset: two samples with the labels") {
+		t.Errorf("one group twice: %v", err)
 	}
 }
 
