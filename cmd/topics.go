@@ -81,9 +81,11 @@ No file is needed: weir -b HOST:PORT topic list.
 
 Settings: flag, then WEIR_* variable, then weir.yaml (found upwards to the git root;
 outside a git tree in the current directory only), then the user file, then the
-default. The user file is $XDG_CONFIG_HOME/weir/config.yaml, else
-~/.config/weir/config.yaml, else %AppData%\weir\config.yaml; --config or WEIR_CONFIG
-names another.
+default. catalog, compat, scope and waivers are a project's and stand in weir.yaml
+only; profiles, audit and dlt may stand in either.
+
+The user file is $XDG_CONFIG_HOME/weir/config.yaml, else ~/.config/weir/config.yaml,
+else %AppData%\weir\config.yaml; --config or WEIR_CONFIG names another.
 
 Connection settings (brokers, security, credentials, cluster_id, protected,
 read_only) come whole from the first of these that is there, never mixed:

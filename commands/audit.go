@@ -25,16 +25,13 @@ func (d *Deps) auditLog(ctx context.Context, conn *cluster.Conn) (*audit.Log, er
 	if err != nil {
 		return nil, err
 	}
-	path := cfg.Project.Audit.File
-	switch {
-	case path == "":
+	path, topic := cfg.Audit().File, cfg.Audit().Topic
+	if path == "" {
 		dir := config.StateDir(cfg.Env())
 		if dir == "" {
 			return nil, failed("", noHome, "open audit log: there is no home folder to keep it in; nothing was changed")
 		}
 		path = filepath.Join(dir, "audit.jsonl")
-	case !filepath.IsAbs(path):
-		path = filepath.Join(cfg.Root, path)
 	}
 	host, _ := os.Hostname()
 	profile := conn.Profile.Name
@@ -42,7 +39,7 @@ func (d *Deps) auditLog(ctx context.Context, conn *cluster.Conn) (*audit.Log, er
 		profile = conn.Profile.Source
 	}
 	log := &audit.Log{
-		Path: path, Topic: cfg.Project.Audit.Topic, Now: d.Now,
+		Path: path, Topic: topic, Now: d.Now,
 		Client: func(context.Context) (*kgo.Client, error) { return conn.Client, nil },
 		Base: audit.Entry{
 			Who: d.operator(), Host: host,

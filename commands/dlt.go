@@ -29,18 +29,18 @@ func (d *Deps) dltDecoder() (*dlt.Decoder, error) {
 		return nil, err
 	}
 	var profiles []dlt.Profile
-	node := &cfg.Project.DLT.Dialects
-	if err := cfg.Project.Decode(node, &profiles); err != nil {
+	file, node, err := cfg.Dialects(&profiles)
+	if err != nil {
 		return nil, err
 	}
 	for i, p := range profiles {
 		if err := p.Check(); err != nil {
-			return nil, usage("see Your own headers in docs/dlt-runbook.md", "%s:%d:%d: %v", cfg.Project.Path, node.Content[i].Line, node.Content[i].Column, err)
+			return nil, usage("see Your own headers in docs/dlt-runbook.md", "%s:%d:%d: %v", file.Path, node.Content[i].Line, node.Content[i].Column, err)
 		}
 	}
 	dec, err := dlt.NewDecoder(d.Now, profiles...)
 	if err != nil {
-		return nil, usage("dlt.dialects in weir.yaml", "%v", err)
+		return nil, usage("dlt.dialects in "+file.Path, "%v", err)
 	}
 	return dec, nil
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"go.yaml.in/yaml/v4"
+
 	"github.com/weirhq/weir/cluster"
 	"github.com/weirhq/weir/internal/suggest"
 )
@@ -68,6 +70,9 @@ func Load(f *Flags, env Environment) (*Config, error) {
 	user, err := Read(c.UserPath)
 	switch {
 	case err == nil:
+		if err := user.misplaced("the user file", "profile", "catalog", "compat", "scope", "waivers"); err != nil {
+			return nil, err
+		}
 		c.User = user
 	case !errors.Is(err, os.ErrNotExist):
 		return nil, wrap(err)
@@ -77,6 +82,9 @@ func Load(f *Flags, env Environment) (*Config, error) {
 	if path := projectPath(env.Dir); path != "" {
 		if c.Project, err = Read(path); err != nil {
 			return nil, wrap(err)
+		}
+		if err := c.Project.misplaced("a project's file", "current_profile"); err != nil {
+			return nil, err
 		}
 		c.Root = filepath.Dir(path)
 	}
@@ -195,6 +203,26 @@ func (c *Config) ProfileNamed(name string) (*Profile, error) {
 		hint = "no profile is defined; write one into " + c.UserPath + " (see `weir help config`)"
 	}
 	return nil, bad(hint, "unknown profile %q%s", name, suggest.DidYouMean(name, known))
+}
+
+// Audit says where the record of weir's own writes goes, as an absolute path: weir.yaml
+// first, then the user file.
+func (c *Config) Audit() Audit {
+	a, u := c.Project.Audit, c.User.Audit
+	return Audit{
+		File:  cmp.Or(cluster.ResolvePath(a.File, c.Root, c.env.Home), cluster.ResolvePath(u.File, filepath.Dir(c.UserPath), c.env.Home)),
+		Topic: cmp.Or(a.Topic, u.Topic),
+	}
+}
+
+// Dialects reads the dead-letter dialects of weir.yaml, else of the user file, and
+// returns the file and the node that they stand in.
+func (c *Config) Dialects(into any) (*File, *yaml.Node, error) {
+	f := c.Project
+	if f.DLT.Dialects.Kind == 0 {
+		f = c.User
+	}
+	return f, &f.DLT.Dialects, f.decode(&f.DLT.Dialects, into)
 }
 
 // Registry returns how weir.yaml says a schema registry is reached, with paths that

@@ -17,6 +17,7 @@ import (
 	"maps"
 	"os"
 	"path"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -292,8 +293,33 @@ func (f *File) waiverLines() {
 	}
 }
 
-// Decode reads a part of the file that this package knows no type for, as strictly as the rest.
-func (f *File) Decode(n *yaml.Node, v any) error {
+// misplaced refuses sections that nothing would read in this file: a scope that is not
+// read bounds nothing.
+func (f *File) misplaced(where string, keys ...string) error {
+	if f.node == nil {
+		return nil
+	}
+	for i := 0; i+1 < len(f.node.Content); i += 2 {
+		k := f.node.Content[i]
+		if !slices.Contains(keys, k.Value) {
+			continue
+		}
+		hint := "write it into weir.yaml, beside the catalog"
+		switch {
+		case filepath.Base(f.Path) == "weir.yaml" && k.Value != "current_profile":
+			hint = "weir.yaml is found upwards from the current directory: go there, and leave out --config and WEIR_CONFIG"
+		case k.Value == "profile":
+			hint = "current_profile is the user's own; weir profile use sets it"
+		case k.Value == "current_profile":
+			hint = "profile is the one that a project works with"
+		}
+		return bad(hint, "%s:%d:%d: %s has no effect in %s", f.Path, k.Line, k.Column, k.Value, where)
+	}
+	return nil
+}
+
+// decode reads a part of the file that this package knows no type for, as strictly as the rest.
+func (f *File) decode(n *yaml.Node, v any) error {
 	if n.Kind == 0 || n.Tag == "!!null" {
 		return nil
 	}

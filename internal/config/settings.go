@@ -57,8 +57,14 @@ func (c *Config) Settings() []Setting {
 	add("compat.against", c.Project.Compat.Against, project)
 	add("compat.mode", c.Project.Compat.Mode, project)
 	add("scope.prefixes", strings.Join(c.Project.Scope.Prefixes, ","), project)
-	add("audit.file", c.Project.Audit.File, project)
-	add("audit.topic", c.Project.Audit.Topic, project)
+	from := func(inProject string) string {
+		if inProject == "" {
+			return c.User.Path
+		}
+		return project
+	}
+	add("audit.file", c.Audit().File, from(c.Project.Audit.File))
+	add("audit.topic", c.Audit().Topic, from(c.Project.Audit.Topic))
 	return out
 }
 
