@@ -85,10 +85,16 @@ func (c *Catalog) check(path string) error {
 		if p.Is != "application" && p.Is != "client" {
 			return bad("", "%s: catalog.perspective: %q for %s: use application or client", path, p.Is, p.Match)
 		}
+		if !isGlob(p.Match) {
+			return bad(globHint, "%s: catalog.perspective: match: %q is not a pattern", path, p.Match)
+		}
 	}
 	for _, glob := range slices.Sorted(maps.Keys(c.Sources)) {
 		if d := c.Sources[glob].Dialect; d != "" && d != "specmesh" {
 			return bad("", "%s: catalog.sources.%s: unknown dialect %q: use specmesh", path, glob, d)
+		}
+		if !isGlob(glob) {
+			return bad(globHint, "%s: catalog.sources: %q is not a pattern", path, glob)
 		}
 	}
 	return nil
@@ -245,6 +251,14 @@ func parse(path string, b []byte) (*File, error) {
 	return f, nil
 }
 
+const globHint = `a [ begins a set of characters and needs its ]; \\ takes a character as it is`
+
+// isGlob says whether a pattern can match at all: one that cannot is passed over.
+func isGlob(pattern string) bool {
+	_, err := path.Match(pattern, "")
+	return err == nil
+}
+
 // checkScope refuses what would take in more than it says: a prefix that ends within a
 // word, and a glob that matches nothing because it is not one.
 func (f *File) checkScope() error {
@@ -258,8 +272,8 @@ func (f *File) checkScope() error {
 	}
 	for _, n := range under(scope, "ignore") {
 		for _, glob := range n.Content {
-			if _, err := path.Match(glob.Value, ""); err != nil {
-				return bad(`a [ begins a set of characters and needs its ]; \\ takes a character as it is`, "%s:%d:%d: scope.ignore: %q is not a pattern", f.Path, glob.Line, glob.Column, glob.Value)
+			if !isGlob(glob.Value) {
+				return bad(globHint, "%s:%d:%d: scope.ignore: %q is not a pattern", f.Path, glob.Line, glob.Column, glob.Value)
 			}
 		}
 	}
