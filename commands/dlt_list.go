@@ -44,7 +44,9 @@ func newDLTList(d *Deps) *cobra.Command {
 		ValidArgsFunction: d.completeTopics(true),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.topics = args
-			o.fail = c.Flags().Changed("fail-on-depth")
+			if o.fail = c.Flags().Changed("fail-on-depth"); o.fail && o.depth < 0 {
+				return usage("", "--fail-on-depth %d: use 0 or more", o.depth)
+			}
 			return runDLTList(c.Context(), d, o)
 		},
 	}

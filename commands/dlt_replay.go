@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -41,8 +42,8 @@ func (o *dltReplayOptions) bind(fs *pflag.FlagSet) {
 }
 
 func (o *dltReplayOptions) validate() (err error) {
-	if !(o.rate >= 0) || o.canary < 0 { // NaN is no rate
-		return usage("", "--rate and --canary take 0 and more")
+	if !(o.rate >= 0) || math.IsInf(o.rate, 0) || o.canary < 0 || o.maxLag < 0 { // NaN is no rate
+		return usage("a rate of 0 is no limit", "--rate, --canary and --max-lag take 0 and more")
 	}
 	if o.settleFor, err = term.ParseDuration(o.settle); err != nil {
 		return usage("write 60s", "--settle %q", o.settle)

@@ -22,6 +22,7 @@ type planFlags struct {
 	allowDataLoss    bool
 	allowRepartition bool
 	maxDeletes       int
+	changed          func(flag string) bool
 }
 
 // prunable are the words that --prune takes.
@@ -35,6 +36,7 @@ func (f *planFlags) bind(c *cobra.Command) {
 	fs.BoolVar(&f.allowDataLoss, "allow-data-loss", false, "allow changes that delete records")
 	fs.BoolVar(&f.allowRepartition, "allow-repartition", false, "allow more partitions for keyed or compacted topics")
 	fs.IntVar(&f.maxDeletes, "max-deletes", -1, "block plans that delete more things than this (default no limit)")
+	f.changed = fs.Changed
 	_ = c.RegisterFlagCompletionFunc("prune", completeWords(prunable...))
 }
 
@@ -43,6 +45,9 @@ func (f *planFlags) validate() error {
 		if !slices.Contains(prunable, k) {
 			return usage("", "--prune %s: use topic, acl or config", k)
 		}
+	}
+	if f.changed != nil && f.changed("max-deletes") && f.maxDeletes < 0 { // what a script has miscounted is no licence
+		return usage("leave it out for no limit", "--max-deletes %d: use 0 or more", f.maxDeletes)
 	}
 	return nil
 }
