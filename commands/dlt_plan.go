@@ -84,6 +84,9 @@ func (o *dltPlanOptions) validate() error {
 	if o.maxReplays < 1 {
 		return usage("write 1 or more, or take looping records along with --ack-loop", "--max-replays %d", o.maxReplays)
 	}
+	if o.atLeastOnce && o.journal == "local" {
+		return usage("leave out --at-least-once", "--at-least-once with --journal local: a local journal needs transactions")
+	}
 	if o.out == "" && o.format != term.JSON {
 		return usage("name a file with --out", "no file for the plan")
 	}

@@ -124,6 +124,9 @@ func runDLTReplay(ctx context.Context, d *Deps, o *dltReplayOptions) error {
 		}
 	}
 	if o.confirm.dryRun {
+		if err := conn.Check(ctx, plan, dlt.ReplayOptions{Resume: o.job != ""}); err != nil {
+			return d.gated(o.format, err)
+		}
 		return d.Out.Emit(o.format, "dlt_replay", map[string]any{"dry_run": true, "plan": plan}, term.View{Text: func(p *term.Page) { p.Line("Nothing was written (dry run).") }})
 	}
 	if err := o.ask(ctx, d, conn, plan); err != nil {

@@ -75,7 +75,7 @@ func (d *Deps) localJournal(plan *dlt.Plan) (string, error) {
 		return "", failed("", noHome, "open the local journal: there is no home folder to keep it in; nothing was changed")
 	}
 	if plan.Journal == "local" {
-		d.Log.Warn("the journal is local: what is unresolved is then known on this machine only", "folder", dir)
+		d.Log.Warn("the journal is local: list, plan and purge do not see what it replays, and a second plan does it again", "folder", dir)
 	}
 	return dir, nil
 }

@@ -31,7 +31,7 @@ func (f *selectFlags) bind(fs *pflag.FlagSet) {
 	words(fs, &f.offsets, "offsets", "PARTITION:FIRST-LAST, repeatable")
 	lines(fs, &f.keys, "key", "record key, repeatable")
 	lines(fs, &f.headers, "header", "NAME=VALUE, repeatable")
-	fs.StringVar(&f.where, "where", "", "CEL expression over partition, offset, timestamp_ms, key, value, headers, dialect, class, message, origin, group, attempts, failure")
+	fs.StringVar(&f.where, "where", "", "CEL expression over partition, offset, timestamp_ms, key, value, headers, dialect, class, message, origin, group, attempts, failure; a number that is not told is true of nothing")
 	fs.Int64Var(&f.limit, "limit", 0, "the first so many records only")
 }
 
@@ -115,7 +115,7 @@ func dltFailure(op, subject string, err error) error {
 		return err
 	}
 	if errors.Is(err, dlt.ErrNoJournal) {
-		return failed(subject, "weir dlt replay makes it", "%s: %w", op, err)
+		return failed(subject, "the first weir dlt replay or discard makes it; if there was one, nobody knows any more what was replayed: look into the targets first", "%s: %w", op, err)
 	}
 	return cluster.Classify(op, subject, err)
 }

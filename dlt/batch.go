@@ -243,6 +243,10 @@ func (r *replay) prepare(ctx context.Context, a *arena, k *kgo.Record) (item, er
 	if got := r.sum.checksum(rec); got != want {
 		return item{}, &GateError{Reason: fmt.Sprintf("%s %d@%d is not the record of the plan (checksum %08x, planned %08x)", k.Topic, k.Partition, k.Offset, got, want)}
 	}
+	if r.handled.Has(k.Partition, k.Offset) {
+		job, _ := r.handled.Job(k.Partition, k.Offset)
+		return item{partition: k.Partition, offset: k.Offset, skip: &skipError{"handled", "handled by job " + job + " since the plan was made"}}, nil
+	}
 	dl := r.d.forReplay(rec)
 	it := item{partition: k.Partition, offset: k.Offset}
 	out := r.d.mapRecord(a, rec, dl, r.p.Job, r.p.KeepTimestamp)

@@ -19,7 +19,7 @@ import (
 
 // Where no journal topic may exist, progress is committed as the offsets of a group, in the transaction of the
 // outputs, by a producer that is no member of it. What else a journal tells goes to a local file, so what is
-// unresolved is then known on this machine only.
+// unresolved is then known to nobody: list, plan and purge do not read it.
 
 // localName is the group and the file of a job.
 func (r *replay) localGroup() string { return r.txnID() }

@@ -164,6 +164,9 @@ type skipError struct {
 	detail string
 }
 
+// leftOut says that nothing went wrong: there is nothing to write.
+func (e *skipError) leftOut() bool { return e.reason == "unrecoverable" || e.reason == "handled" }
+
 func (e *skipError) Error() string { return e.reason + ": " + e.detail }
 
 // mapRecord makes the record a replay writes: key and value byte for byte, the headers without what the dialects of

@@ -130,7 +130,7 @@ func (pl *planner) add(r *Record, dl *DeadLetter, done *Resolution) {
 		cd.group = pl.names.id(*g)
 	}
 	cd.cause = pl.causes.id(pl.d.CauseID(r))
-	if o := dl.Origin; o != nil && o.Topic != nil {
+	if o := dl.Origin; o != nil && deref(o.Topic) != "" {
 		cd.topic = pl.names.id(*o.Topic)
 		if o.Partition != nil {
 			cd.op = *o.Partition
@@ -177,12 +177,28 @@ func (pl *planner) duplicates() {
 		oo               int64
 	}
 	newest := make(map[at]int, len(pl.list))
+	type in struct {
+		at
+		partition int32
+	}
+	handled := map[in]int64{} // the newest that the journal knows: what died before it came with it
+	for i := range pl.list {
+		if cd := &pl.list[i]; cd.skip == skipReplayed && cd.topic >= 0 && cd.op >= 0 && cd.oo >= 0 {
+			k := in{at{cd.topic, cd.group, cd.op, cd.oo}, cd.partition}
+			handled[k] = max(handled[k], cd.offset)
+		}
+	}
 	for i := range pl.list {
 		cd := &pl.list[i]
 		if cd.skip != takeIt || cd.topic < 0 || cd.op < 0 || cd.oo < 0 {
 			continue
 		}
 		k := at{cd.topic, cd.group, cd.op, cd.oo}
+		if after, ok := handled[in{k, cd.partition}]; ok && cd.offset < after {
+			cd.skip = skipDup
+			pl.notes[skipDup] = "the same record died more than once for the same group; the newest is taken, or was"
+			continue
+		}
 		j, ok := newest[k]
 		if !ok {
 			newest[k] = i

@@ -150,7 +150,7 @@ func fillEntry(j *journalRecord, items []item, fresh []*kgo.Record) {
 		at.next = max(at.next, o+1)
 		if it.skip != nil {
 			f := FailedRecord{p, o, it.skip.reason, it.skip.detail}
-			if it.skip.reason == "unrecoverable" {
+			if it.skip.leftOut() {
 				j.Skipped = append(j.Skipped, f)
 			} else {
 				j.Failed = append(j.Failed, f)

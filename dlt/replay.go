@@ -33,6 +33,10 @@ import (
 //  5. What is read. Exactly the offsets of the plan, in order, with no reset policy; one that comes twice, is missing or
 //     has another checksum ends the session. Entries are written in the order of each partition, so next is all of it.
 //
+//  6. What others did. A letter that another job has replayed or somebody has discarded since the plan was made is left
+//     out (handled): the session reads the journal for that when it begins. Two sessions of different jobs over the same
+//     letters that begin at the same moment do not see each other.
+//
 // It is exactly once in the topic, for readers of committed data. --at-least-once gives 1 up, and says so in the plan.
 //
 // The way through the files: replay.go runs the session, verify.go compares the world with the plan, batch.go reads,
@@ -82,6 +86,7 @@ type replay struct {
 	fast    int // records of a transaction without a pace, growing
 	topicID [16]byte
 	written map[string]outputRun // at-least-once: what an earlier session wrote and did not note
+	handled *Resolution          // what other jobs did for good with letters of this plan
 }
 
 // Replay carries out a plan, or goes on with it where the journal says it stopped. The report is valid also with an
@@ -122,10 +127,10 @@ func (r *replay) run(ctx context.Context) error {
 	}
 	var todo []Range
 	for _, rg := range r.p.Ranges {
-		next := max(rg.Start, r.prog.next[rg.Partition])
-		r.ranges[rg.Partition] = rg.from(next)
-		if end := rg.Selected.Last() + 1; next < end {
-			todo = append(todo, Range{rg.Partition, next, end})
+		pl := rg.from(max(rg.Start, r.prog.next[rg.Partition]))
+		r.ranges[rg.Partition] = pl
+		if pl.want >= 0 { // what lies before it may be gone
+			todo = append(todo, Range{rg.Partition, pl.want, rg.Selected.Last() + 1})
 		}
 	}
 	if len(todo) == 0 {
@@ -136,6 +141,9 @@ func (r *replay) run(ctx context.Context) error {
 		return err
 	}
 	if err := r.guardable(ctx); err != nil {
+		return err
+	}
+	if err := r.readHandled(ctx); err != nil {
 		return err
 	}
 	rr, err := r.c.openRange(r.p.Topic, todo) // fetches while the start is noted

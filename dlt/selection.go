@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/types"
 )
 
 // Selection says which dead letters of a topic are meant. Its parts narrow each other; within one part any may match.
@@ -59,7 +60,7 @@ func (s *Selection) Compile() error {
 	if !ast.OutputType().IsExactType(cel.BoolType) && !ast.OutputType().IsExactType(cel.DynType) {
 		return fmt.Errorf("--where %q: want true or false, have %s", s.Where, ast.OutputType())
 	}
-	if s.program, err = env.Program(ast, cel.CostLimit(whereCost)); err != nil {
+	if s.program, err = env.Program(ast, cel.CostLimit(whereCost), cel.EvalOptions(cel.OptPartialEval)); err != nil {
 		return fmt.Errorf("--where %q: %w", s.Where, err)
 	}
 	return nil
@@ -122,31 +123,41 @@ func (s *Selection) eval(r *Record, dl *DeadLetter) (bool, error) {
 	if o == nil {
 		o = &Origin{}
 	}
-	unknown := func(p *int64) int64 { // no record has it, so -1 matches nothing by accident
-		if p == nil {
-			return -1
-		}
-		return *p
-	}
-	op := int64(-1)
-	if o.Partition != nil {
-		op = int64(*o.Partition)
-	}
 	class := deref(x.RootClass)
 	if class == "" {
 		class = deref(x.Class)
 	}
-	out, _, err := s.program.Eval(map[string]any{
+	known := map[string]any{
 		"topic": r.Topic, "partition": int64(r.Partition), "offset": r.Offset, "timestamp_ms": r.TimestampMS,
 		"key": string(r.Key), "value": value, "headers": headers, "dialect": deref(dl.Dialect), "class": class,
-		"message": deref(x.Message), "origin": deref(o.Topic), "origin_partition": op, "origin_offset": unknown(o.Offset),
-		"group": deref(dl.ConsumerGroup), "attempts": unknown(dl.Attempts), "failure": deref(dl.Failure),
-	})
+		"message": deref(x.Message), "origin": deref(o.Topic),
+		"group": deref(dl.ConsumerGroup), "failure": deref(dl.Failure),
+	}
+	// A number that nobody told is less than none and equal to none: what hangs on it is no.
+	var unknown []*cel.AttributePatternType
+	number := func(name string, told bool, v func() int64) {
+		if !told {
+			unknown = append(unknown, cel.AttributePattern(name))
+			return
+		}
+		known[name] = v()
+	}
+	number("origin_partition", o.Partition != nil, func() int64 { return int64(*o.Partition) })
+	number("origin_offset", o.Offset != nil, func() int64 { return *o.Offset })
+	number("attempts", dl.Attempts != nil, func() int64 { return *dl.Attempts })
+	vars, err := cel.PartialVars(known, unknown...)
+	if err != nil {
+		return false, fmt.Errorf("--where: %w", err)
+	}
+	out, _, err := s.program.Eval(vars)
 	if err != nil {
 		if strings.Contains(err.Error(), "no such key") || strings.Contains(err.Error(), "no such overload") {
 			return false, nil
 		}
 		return false, fmt.Errorf("--where at %s %d@%d: %w", r.Topic, r.Partition, r.Offset, err)
+	}
+	if types.IsUnknown(out) {
+		return false, nil
 	}
 	b, ok := out.Value().(bool)
 	if !ok {

@@ -11,6 +11,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
+// Check returns what would keep a replay of the plan from beginning, and writes nothing.
+func (c *Conn) Check(ctx context.Context, p *Plan, o ReplayOptions) error {
+	r := &replay{c: c, p: p, o: o, start: c.Now(), targets: map[string]*target{}, rep: &Report{}}
+	return r.verify(ctx)
+}
+
 // verify checks that the world is still the one of the plan.
 func (r *replay) verify(ctx context.Context) error {
 	m, err := r.c.Admin.Metadata(kadm.WithAuthorizedOps(ctx), r.p.Topic)
