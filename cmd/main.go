@@ -11,6 +11,8 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/weirhq/weir/internal/config"
@@ -22,18 +24,33 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer, environ []st
 	screen := term.New(stdin, stdout, stderr, lookup(environ))
 	ctx, stop := signals(screen)
 	defer stop()
-	return runOn(ctx, screen, args, environ, build)
+	return runOn(ctx, screen, "", args, environ, build)
+}
+
+// runAlone is run for somebody who has set nothing up: no variable, file or record of
+// the user counts, only what lies in dir.
+func runAlone(ctx context.Context, dir string, args, environ []string, build Build) (stdout, stderr string, exit int) {
+	alone := slices.DeleteFunc(slices.Clone(environ), func(kv string) bool {
+		return strings.HasPrefix(kv, "WEIR_") || strings.HasPrefix(kv, "KAFKA_")
+	})
+	home := filepath.Join(dir, "home")
+	alone = append(alone, "HOME="+home, "XDG_CONFIG_HOME="+filepath.Join(home, ".config"), "XDG_STATE_HOME="+filepath.Join(home, ".local", "state"))
+	var out, errs strings.Builder
+	code := runOn(ctx, term.New(strings.NewReader(""), &out, &errs, lookup(alone)), dir, args, alone, build)
+	return out.String(), errs.String(), code
 }
 
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, environ []string, build Build) int {
-	return runOn(ctx, term.New(stdin, stdout, stderr, lookup(environ)), args, environ, build)
+	return runOn(ctx, term.New(stdin, stdout, stderr, lookup(environ)), "", args, environ, build)
 }
 
-func runOn(ctx context.Context, screen *term.Screen, args, environ []string, build Build) int {
+// runOn looks for weir.yaml in dir; empty means the current directory.
+func runOn(ctx context.Context, screen *term.Screen, dir string, args, environ []string, build Build) int {
 	env := lookup(environ)
 	p := &program{
 		env:    env,
 		screen: screen,
+		dir:    dir,
 		level:  &slog.LevelVar{},
 		flags:  &config.Flags{},
 	}
@@ -44,6 +61,9 @@ func runOn(ctx context.Context, screen *term.Screen, args, environ []string, bui
 		var out, errs strings.Builder
 		code := run(ctx, args, strings.NewReader(""), &out, &errs, environ, build)
 		return out.String(), errs.String(), code
+	}
+	d.RunAlone = func(ctx context.Context, dir string, args ...string) (string, string, int) {
+		return runAlone(ctx, dir, args, environ, build)
 	}
 	root := newRoot(d, p)
 	root.SetArgs(args)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/weirhq/weir/cluster"
 	"github.com/weirhq/weir/commands"
@@ -26,6 +27,7 @@ import (
 type program struct {
 	env    term.Env
 	screen *term.Screen
+	dir    string // where the run takes place; empty means the current directory
 	flags  *config.Flags
 	level  *slog.LevelVar
 	log    *slog.Logger
@@ -58,10 +60,13 @@ func (p *program) deps(build Build) *commands.Deps {
 
 func (p *program) config() (*config.Config, error) {
 	p.once.Do(func() {
-		dir, err := os.Getwd()
-		if err != nil {
-			p.cfgErr = fmt.Errorf("find the current directory: %w", err)
-			return
+		dir := p.dir
+		if dir == "" {
+			var err error
+			if dir, err = os.Getwd(); err != nil {
+				p.cfgErr = fmt.Errorf("find the current directory: %w", err)
+				return
+			}
 		}
 		home := p.env("HOME")
 		if home == "" { // a service or a container: the system may know
@@ -117,6 +122,9 @@ func (p *program) before(c *cobra.Command) error {
 	}
 	p.screen.Configure(f.Color, f.Quiet, f.NoInput)
 	p.machine = wantsJSON(c, nil)
+	if err := emptyFlag(c); err != nil {
+		return err
+	}
 	switch {
 	case f.Debug:
 		p.level.Set(slog.LevelDebug)
@@ -135,6 +143,27 @@ func (p *program) before(c *cobra.Command) error {
 		c.SetContext(ctx)
 	}
 	return nil
+}
+
+// emptyFlag refuses a flag that is given and empty: it is most often a script's variable
+// that nobody has set, and passing over it changes another cluster or takes everything.
+// A record's key may be empty.
+func emptyFlag(c *cobra.Command) error {
+	var err error
+	c.Flags().Visit(func(f *pflag.Flag) {
+		if err != nil || f.Name == "key" || f.Name == "value" {
+			return
+		}
+		empty := f.Value.Type() == "string" && f.Value.String() == ""
+		if l, ok := f.Value.(interface{ GetSlice() []string }); ok {
+			values := l.GetSlice()
+			empty = len(values) == 0 || slices.Contains(values, "")
+		}
+		if empty {
+			err = &usageFailure{err: fmt.Errorf("--%s is empty", f.Name), hint: "name a value, or leave the flag out"}
+		}
+	})
+	return err
 }
 
 // errDone ends a run that has done everything already.

@@ -117,8 +117,12 @@ func viewXKeys(p *term.Page) {
 	p.Table(t)
 }
 
-// flagError makes an unknown flag a usage error with a suggestion.
+// flagError makes an unknown flag a usage error with a suggestion. The flags behind a
+// command that does not exist are unknown as well, and the command is what to tell.
 func flagError(c *cobra.Command, err error) error {
+	if err := commands.Misspelt(c, c.Flags().Args()); err != nil {
+		return err
+	}
 	u := &usageFailure{err: err, hint: "see " + c.CommandPath() + " --help"}
 	if name, ok := strings.CutPrefix(err.Error(), "unknown flag: --"); ok {
 		var names []string

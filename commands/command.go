@@ -46,6 +46,16 @@ func Group(c *cobra.Command) {
 	c.ValidArgsFunction = cobra.NoFileCompletions
 }
 
+// Misspelt returns the error about an unknown sub-command if c only groups them and is
+// given another word. A command that has both, such as lag, names its arguments in its
+// usage line.
+func Misspelt(c *cobra.Command, args []string) error {
+	if len(args) == 0 || !c.HasSubCommands() || c.Use != c.Name() {
+		return nil
+	}
+	return unknownCommand(c, args[0])
+}
+
 func unknownCommand(c *cobra.Command, word string) error {
 	var names []string
 	for _, s := range c.Commands() {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -61,6 +62,9 @@ func runDemo(ctx context.Context, d *Deps) error {
 		return fmt.Errorf("make a folder for the tour: %w", err)
 	}
 	defer os.RemoveAll(dir)
+	if dir, err = filepath.Abs(dir); err != nil { // TMPDIR may be relative
+		return fmt.Errorf("make a folder for the tour: %w", err)
+	}
 	cfg := demo.TourConfig{Run: d.Run, Dir: dir, Journal: dlt.JournalTopic, Show: func(s demo.Scene) {
 		// A closed pipe is found by the command that prints after it.
 		_ = d.Out.Print(func(p *term.Page) { viewScene(p, s) })
@@ -91,6 +95,11 @@ func tourCluster(ctx context.Context, d *Deps, cfg *demo.TourConfig) (stop func(
 		b, err := startDemoBroker(0)
 		if err != nil {
 			return nil, err
+		}
+		// What the user has set up was meant for other clusters, and nothing of the tour
+		// may stay in the user's records.
+		cfg.Run = func(ctx context.Context, args ...string) (string, string, int) {
+			return d.RunAlone(ctx, cfg.Dir, args...)
 		}
 		cfg.Connect = []string{"-b", b.Addrs()[0]}
 		cfg.Client = func(opts ...kgo.Opt) (*kgo.Client, error) {

@@ -140,7 +140,9 @@ func runDemoShop(ctx context.Context, d *Deps, o *demoUpOptions, client demo.Cli
 	})
 	for _, group := range []string{demo.Billing, demo.Notify} {
 		g.Go(func() error {
-			_, err := demo.Consume(ctx, demo.ConsumeConfig{Client: client, Group: group, Seed: demoSeed(), Now: d.Now})
+			// An instance of its own: weir demo consume takes the default one, and a second
+			// member of one name puts the first out, which would end the brokers as well.
+			_, err := demo.Consume(ctx, demo.ConsumeConfig{Client: client, Group: group, Instance: group + "-up", Seed: demoSeed(), Now: d.Now})
 			return err
 		})
 	}

@@ -39,6 +39,9 @@ type Deps struct {
 	// Run runs another command line of this program in the same process, as the
 	// tour does, and returns what it printed.
 	Run func(ctx context.Context, args ...string) (stdout, stderr string, exit int)
+	// RunAlone is Run within dir, which is absolute: it reads no variable, weir.yaml or
+	// user file of whoever runs it, and leaves its records in dir.
+	RunAlone func(ctx context.Context, dir string, args ...string) (stdout, stderr string, exit int)
 
 	audit *audit.Log // of what this run changes; nil until it changes something
 }

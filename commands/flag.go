@@ -65,6 +65,9 @@ type list struct {
 
 func (l *list) String() string { return strings.Join(*l.p, ",") }
 
+// GetSlice returns what the flag holds, by the name that pflag's own have for it.
+func (l *list) GetSlice() []string { return *l.p }
+
 func (l *list) Type() string {
 	if l.commas {
 		return "stringSlice"

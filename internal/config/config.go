@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"unicode"
 
 	"go.yaml.in/yaml/v4"
 
@@ -185,7 +186,11 @@ func (c *Config) Profiles() []string {
 }
 
 // ProfileNamed returns a profile of the files.
-func (c *Config) ProfileNamed(name string) (*Profile, error) {
+func (c *Config) ProfileNamed(name string) (*Profile, error) { return c.profileNamedBy(name, "") }
+
+// profileNamedBy is ProfileNamed for a name that stands at origin, where the user may
+// not look for it; it is empty for a name on the command line.
+func (c *Config) profileNamedBy(name, origin string) (*Profile, error) {
 	for _, f := range []*File{c.Project, c.User} {
 		if p, ok := f.Profiles[name]; ok {
 			if f == c.Project && p.RunsCommands() {
@@ -202,7 +207,10 @@ func (c *Config) ProfileNamed(name string) (*Profile, error) {
 	if len(known) == 0 {
 		hint = "no profile is defined; write one into " + c.UserPath + " (see `weir help config`)"
 	}
-	return nil, bad(hint, "unknown profile %q%s", name, suggest.DidYouMean(name, known))
+	if origin != "" {
+		origin = ", named by " + origin
+	}
+	return nil, bad(hint, "unknown profile %q%s%s", name, origin, suggest.DidYouMean(name, known))
 }
 
 // Audit says where the record of weir's own writes goes, as an absolute path: weir.yaml
@@ -281,8 +289,8 @@ func (c *Config) Connection() (*Profile, error) {
 	case getenv("WEIR_BROKERS") != "":
 		return c.fromEnv("WEIR_BROKERS", true)
 	}
-	if name, _ := c.CurrentProfile(); name != "" {
-		return c.ProfileNamed(name)
+	if name, origin := c.CurrentProfile(); name != "" {
+		return c.profileNamedBy(name, origin)
 	}
 	if getenv("KAFKA_BROKERS") != "" {
 		return c.fromEnv("KAFKA_BROKERS", false)
@@ -310,7 +318,7 @@ func (c *Config) fromFlags() (*Profile, error) {
 	for _, x := range f.X {
 		k, v, ok := strings.Cut(x, "=")
 		if !ok {
-			return nil, bad("write -X key=value; `-X list` documents the keys", "-X %s has no value", x)
+			return nil, bad("write -X key=value; `-X list` documents the keys", "%s", withoutValue(x))
 		}
 		if err := cluster.ApplyX(&p, k, v); err != nil {
 			return nil, err
@@ -333,6 +341,23 @@ func (c *Config) fromFlags() (*Profile, error) {
 	}
 	p.ResolvePaths(c.env.Dir, c.env.Home)
 	return &Profile{Profile: p}, nil
+}
+
+// withoutValue says which -X has no value. Of the argument only a key that is known may
+// be shown: whoever writes another sign for = has a secret behind it.
+func withoutValue(x string) string {
+	key, cut := x, ""
+	if i := strings.IndexFunc(x, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("._-", r)
+	}); i >= 0 {
+		key, cut = x[:i], "..."
+	}
+	for _, k := range cluster.XKeys() {
+		if k.Name == key || slices.Contains(k.Aliases, key) {
+			return "-X " + key + cut + " has no value"
+		}
+	}
+	return "-X: an argument has no value"
 }
 
 // brokersOverProfile is -b together with --profile: allowed only where the profile

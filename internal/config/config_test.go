@@ -268,6 +268,81 @@ func TestProjectFileThatLeadsNowhere(t *testing.T) {
 	}
 }
 
+// TestArgumentWithoutValue: what stands behind a wrong sign may be a secret.
+func TestArgumentWithoutValue(t *testing.T) {
+	w := newWorld(t)
+	for x, want := range map[string]string{
+		"sasl.password:hunter2": "-X sasl.password... has no value",
+		"sasl.password hunter2": "-X sasl.password... has no value",
+		"sasl.password":         "-X sasl.password has no value",
+		"hunter2":               "-X: an argument has no value",
+		"sasl.password.hunter2": "-X: an argument has no value",
+		"":                      "-X: an argument has no value",
+	} {
+		c, err := w.load(Flags{Brokers: []string{"a:1"}, X: []string{x}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Connection(); err == nil || err.Error() != want {
+			t.Errorf("-X %q: got %v, want %s", x, err, want)
+		}
+	}
+}
+
+// TestUnknownProfileSaysWhoNamesIt: a name that is not on the command line is hard to find.
+func TestUnknownProfileSaysWhoNamesIt(t *testing.T) {
+	for origin, set := range map[string]func(*world){
+		"WEIR_PROFILE": func(w *world) { w.vars["WEIR_PROFILE"] = "x" },
+		"weir.yaml":    func(w *world) { w.project("profile: x\n") },
+		"config.yaml":  func(w *world) { w.user("current_profile: x\n") },
+	} {
+		w := newWorld(t)
+		set(w)
+		c, err := w.load(Flags{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = c.Connection()
+		if err == nil || !strings.HasPrefix(err.Error(), `unknown profile "x", named by `) || !strings.HasSuffix(err.Error(), origin) {
+			t.Errorf("%s: got %v", origin, err)
+		}
+	}
+	w := newWorld(t)
+	c, err := w.load(Flags{Profile: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Connection(); err == nil || err.Error() != `unknown profile "x"` {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestSetCurrentProfileKeepsALink(t *testing.T) {
+	w := newWorld(t)
+	dotfile := filepath.Join(w.home, "dotfiles", "weir.yaml")
+	w.write(dotfile, twoProfiles)
+	link := filepath.Join(w.home, ".config", "weir", "config.yaml")
+	if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(dotfile, link); err != nil {
+		t.Skip(err) // Windows asks for a right
+	}
+	c, err := w.load(Flags{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.SetCurrentProfile("prod"); err != nil {
+		t.Fatal(err)
+	}
+	if to, err := os.Readlink(link); err != nil || to != dotfile {
+		t.Errorf("the link leads to %q, %v", to, err)
+	}
+	if b, err := os.ReadFile(dotfile); err != nil || !strings.Contains(string(b), "current_profile: prod") {
+		t.Errorf("got %s, %v", b, err)
+	}
+}
+
 func TestSetCurrentProfileKeepsTheFile(t *testing.T) {
 	w := newWorld(t)
 	w.user("# mine\nprofiles:\n  dev: {brokers: [\"dev:9092\"]} # the small one\n")

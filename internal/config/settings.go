@@ -119,6 +119,10 @@ func (c *Config) SetCurrentProfile(name string) error {
 }
 
 func replaceFile(path string, b []byte) error {
+	// A link into a folder of dotfiles stays one: what it leads to is replaced.
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
