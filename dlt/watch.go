@@ -2,8 +2,12 @@ package dlt
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -26,11 +30,19 @@ type Arrival struct {
 	Group         *string `json:"consumer_group"`
 }
 
+// unknownTopic is how long brokers may not know a topic that is there.
+const unknownTopic = 5 * time.Second
+
 // Watch hands every dead letter that arrives from now on to do, until ctx ends or do returns an error. An event of the
 // stage "watch" says that it has begun.
 func (c *Conn) Watch(ctx context.Context, d *Decoder, topics []string, do func(*Arrival) error) error {
-	at := map[string]map[int32]kgo.Offset{}
+	at, ids := map[string]map[int32]kgo.Offset{}, map[string]kadm.TopicID{}
 	for _, t := range topics {
+		td, err := c.topicDetail(ctx, t)
+		if err != nil {
+			return denied(err, "watch "+t, "DESCRIBE", "topic "+t)
+		}
+		ids[t] = td.ID
 		spans, err := c.Spans(ctx, t)
 		if err != nil {
 			return err
@@ -40,21 +52,41 @@ func (c *Conn) Watch(ctx context.Context, d *Decoder, topics []string, do func(*
 			at[t][s.Partition] = kgo.NewOffset().At(s.HighWatermark)
 		}
 	}
-	cl, err := c.Client(kgo.ConsumePartitions(at), kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+	cl, err := c.Client(kgo.ConsumePartitions(at), kgo.ConsumeResetOffset(kgo.NoResetOffset()), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepRetryableFetchErrors())
 	if err != nil {
 		return err
 	}
 	defer cl.CloseAllowingRebalance()
 	emit(c.Events, Event{Stage: "watch", At: c.Now()})
+	unknown := map[string]time.Time{} // since when brokers do not know a topic
 	for {
-		fs := cl.PollFetches(ctx)
+		pctx, cancel := context.WithTimeout(ctx, time.Second)
+		fs := cl.PollFetches(pctx)
+		cancel()
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		for _, e := range fs.Errors() {
-			if !transient(e.Err) {
+			switch {
+			case errors.Is(e.Err, kerr.UnknownTopicOrPartition), errors.Is(e.Err, kerr.UnknownTopicID), errors.Is(e.Err, kerr.InconsistentTopicID):
+				if unknown[e.Topic].IsZero() {
+					unknown[e.Topic] = c.Now()
+				}
+			case !transient(e.Err):
+				if err := c.replaced(ctx, e.Topic, ids[e.Topic]); err != nil {
+					return err
+				}
 				return fmt.Errorf("watch %s partition %d: %w", e.Topic, e.Partition, e.Err)
 			}
+		}
+		for t, since := range unknown {
+			if c.Now().Sub(since) < unknownTopic {
+				continue
+			}
+			if err := c.replaced(ctx, t, ids[t]); err != nil {
+				return err
+			}
+			delete(unknown, t)
 		}
 		for it := fs.RecordIter(); !it.Done(); {
 			if err := do(d.arrival(FromKafka(it.Next()), c.Now().UnixMilli())); err != nil {
@@ -62,6 +94,19 @@ func (c *Conn) Watch(ctx context.Context, d *Decoder, topics []string, do func(*
 			}
 		}
 	}
+}
+
+// replaced says that a topic was deleted, or made anew: who waits for dead letters there would take the silence for
+// success.
+func (c *Conn) replaced(ctx context.Context, topic string, id kadm.TopicID) error {
+	td, err := c.topicDetail(ctx, topic)
+	switch {
+	case errors.Is(err, kerr.UnknownTopicOrPartition):
+		return fmt.Errorf("watch %s: the topic does not exist any more", topic)
+	case err == nil && td.ID != id:
+		return fmt.Errorf("watch %s: the topic was made anew", topic)
+	}
+	return nil
 }
 
 func (d *Decoder) arrival(r *Record, now int64) *Arrival {
