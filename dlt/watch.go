@@ -102,9 +102,9 @@ func (c *Conn) replaced(ctx context.Context, topic string, id kadm.TopicID) erro
 	td, err := c.topicDetail(ctx, topic)
 	switch {
 	case errors.Is(err, kerr.UnknownTopicOrPartition):
-		return fmt.Errorf("watch %s: the topic does not exist any more", topic)
+		return fmt.Errorf("the topic %s does not exist any more", topic)
 	case err == nil && td.ID != id:
-		return fmt.Errorf("watch %s: the topic was made anew", topic)
+		return fmt.Errorf("the topic %s was made anew", topic)
 	}
 	return nil
 }
