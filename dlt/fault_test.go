@@ -527,6 +527,18 @@ func faultFirstCommit(t *testing.T) {
 	if err := r.note(ctx, "start", "", ""); err != nil || !r.met[JournalTopic] {
 		t.Errorf("committed without asking whether the client knows the journal: %v", err)
 	}
+	// A topic that was asked for and refused is on the client's books, and its partitions are not.
+	if err := errors.Join(r.cl.BeginTransaction(), r.cl.ProduceSync(ctx, &kgo.Record{Topic: "nowhere"}).FirstErr()); !errors.Is(err, kerr.UnknownTopicOrPartition) {
+		t.Fatal(err)
+	}
+	refused, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+	defer cancel()
+	if err := r.meetTopic(refused, "nowhere", 0); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a topic that is not there is said to be known: %v", err)
+	}
+	if err := r.cl.EndTransaction(ctx, kgo.TryAbort); err != nil {
+		t.Fatal(err)
+	}
 	if err := r.fence(ctx); err != nil || r.met[JournalTopic] {
 		t.Errorf("a new client is said to know what the one before knew: %v", err)
 	}

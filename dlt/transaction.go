@@ -230,9 +230,11 @@ func (r *replay) meet(ctx context.Context, items []item) error {
 
 func (r *replay) meetTopic(ctx context.Context, topic string, partition int32) error {
 	for !r.met[topic] {
-		leader, epoch, lerr := r.cl.PartitionLeader(topic, partition)
-		if r.met[topic] = leader >= 0 || epoch >= 0 || lerr != nil; r.met[topic] {
-			break // -1, -1 and no error would say: not there yet
+		// -1 and -1 say that it is not there yet, with an error too: a topic that has just been made is first refused, and
+		// that is on the books until its partitions are.
+		leader, epoch, _ := r.cl.PartitionLeader(topic, partition)
+		if r.met[topic] = leader >= 0 || epoch >= 0; r.met[topic] {
+			break
 		}
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("wait for the partitions of %s: %w", topic, err)

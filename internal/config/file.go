@@ -29,8 +29,8 @@ import (
 )
 
 // File is what weir.yaml and the user file may hold. Sections that describe the
-// platform (catalog, compat, scope, dlt, ...) belong into weir.yaml, beside the
-// catalog in git; connections of a person belong into the user file.
+// platform (catalog, compat, scope, waivers) stand in weir.yaml only, beside the
+// catalog in git; connections, audit and dlt may stand in either.
 type File struct {
 	// Profile is the profile a project works with.
 	Profile string `yaml:"profile"`
