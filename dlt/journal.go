@@ -49,6 +49,7 @@ type journalRecord struct {
 	TopicID  string             `json:"topic_id"`
 	Next     map[int32]int64    `json:"next,omitempty"`     // per source partition: the offset to read next
 	Resolved map[int32]*Offsets `json:"resolved,omitempty"` // done for good by this entry
+	Claimed  map[int32]*Offsets `json:"claimed,omitempty"`  // of a start: what the session may still write
 	Outputs  []outputRun        `json:"outputs,omitempty"`
 	Produced int64              `json:"produced"`
 	Failed   []FailedRecord     `json:"failed,omitempty"`
@@ -346,6 +347,8 @@ type progress struct {
 	writer   string // session that wrote the newest entry
 	session  string // that started last
 	operator string
+	topic    string
+	topicID  string
 	atMS     int64
 	state    string
 	digest   string
@@ -360,6 +363,7 @@ func (p *progress) take(j *journalRecord) {
 	switch j.Kind {
 	case "start":
 		p.session, p.operator, p.digest, p.state = j.Session, j.Operator, j.Digest, "running"
+		p.topic, p.topicID = j.Topic, j.TopicID
 		if j.Plan != "" {
 			p.plan = j.Plan
 		}
@@ -398,8 +402,9 @@ func (c *Conn) jobProgress(ctx context.Context, job string, info *journalInfo, w
 
 // Resolution is what the journal knows of one dead letter topic.
 type Resolution struct {
-	done map[Outcome]perPartition
-	jobs []resolvedBy
+	done   map[Outcome]perPartition
+	jobs   []resolvedBy
+	claims map[string]*claim // of the jobs that have not ended
 }
 
 type resolvedBy struct {
@@ -458,7 +463,7 @@ func (c *Conn) Resolutions(ctx context.Context, ids map[string]bool) (map[string
 }
 
 func newResolution() *Resolution {
-	return &Resolution{done: map[Outcome]perPartition{Replayed: {}, Discarded: {}, FailedRec: {}}}
+	return &Resolution{done: map[Outcome]perPartition{Replayed: {}, Discarded: {}, FailedRec: {}}, claims: map[string]*claim{}}
 }
 
 func (r *Resolution) take(j *journalRecord) {
@@ -467,6 +472,12 @@ func (r *Resolution) take(j *journalRecord) {
 	case "discard":
 		outcome = Discarded
 	case "batch":
+	case "start":
+		r.claims[j.Job] = &claim{j.Job, j.Operator, j.AtMS, j.Claimed}
+		return
+	case "end":
+		delete(r.claims, j.Job)
+		return
 	default:
 		return
 	}

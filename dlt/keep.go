@@ -43,7 +43,7 @@ func (c *Conn) JobState(ctx context.Context, job string) (*Aborted, *Plan, error
 	if !p.found {
 		return nil, nil, &RefusedError{Reason: fmt.Sprintf("the journal does not know the job %s", job), hint: "weir dlt replay PLAN starts one; with a local journal it goes on with weir dlt resume JOB --plan PLAN"}
 	}
-	out := &Aborted{Job: job, Operator: p.operator, Produced: &p.produced, WasState: p.state, SinceMS: &p.atMS}
+	out := &Aborted{Job: job, Topic: p.topic, Operator: p.operator, Produced: &p.produced, WasState: p.state, SinceMS: &p.atMS}
 	if p.plan == "" {
 		return out, nil, nil
 	}
@@ -55,7 +55,6 @@ func (c *Conn) JobState(ctx context.Context, job string) (*Aborted, *Plan, error
 	if err := json.Unmarshal(b, &plan); err != nil {
 		return out, nil, fmt.Errorf("read the plan of %s from the journal: %w", job, err)
 	}
-	out.Topic = plan.Topic
 	return out, &plan, nil
 }
 
@@ -84,7 +83,8 @@ func (c *Conn) Abort(ctx context.Context, job, session, operator string) (*Abort
 		return state, err
 	}
 	// Now nobody writes any more: what was read before may have been less, or nothing.
-	state.Produced, state.Operator, state.WasState, state.SinceMS = new(r.prog.produced), r.prog.operator, r.prog.state, new(r.prog.atMS)
+	r.p.Topic, r.p.TopicID = r.prog.topic, r.prog.topicID
+	state.Topic, state.Produced, state.Operator, state.WasState, state.SinceMS = r.prog.topic, new(r.prog.produced), r.prog.operator, r.prog.state, new(r.prog.atMS)
 	return state, r.note(ctx, "end", "aborted", "by "+operator)
 }
 
@@ -149,6 +149,9 @@ func (c *Conn) Select(ctx context.Context, d *Decoder, topic string, sel Selecti
 		out.add(k.Partition, k.Offset)
 		return nil
 	})
+	if held := done.held(out); err == nil && held != "" {
+		err = &GateError{Reason: held}
+	}
 	return id, out, n, err
 }
 

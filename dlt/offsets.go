@@ -97,6 +97,24 @@ func (s *Offsets) Union(t *Offsets) {
 	}
 }
 
+// common is what is in both sets; t may be nil.
+func (s *Offsets) common(t *Offsets) *Offsets {
+	out := &Offsets{}
+	if t == nil {
+		return out
+	}
+	for i, j := 0, 0; i < len(s.runs) && j < len(t.runs); {
+		a, b := s.runs[i], t.runs[j]
+		out.AddRange(max(a.from, b.from), min(a.to, b.to))
+		if a.to < b.to {
+			i++
+		} else {
+			j++
+		}
+	}
+	return out
+}
+
 // MarshalText writes "0-4,7".
 func (s Offsets) MarshalText() ([]byte, error) {
 	var b []byte

@@ -52,15 +52,20 @@ func (r *Resolution) handled(s Span) int64 {
 	if r == nil {
 		return 0
 	}
-	var both Offsets
-	for _, outcome := range []Outcome{Replayed, Discarded} {
-		if o := r.done[outcome][s.Partition]; o != nil {
-			both.Union(o)
-		}
-	}
 	var n int64
-	for _, r := range both.runs {
+	for _, r := range r.both(s.Partition).runs {
 		n += max(0, min(r.to+1, s.HighWatermark)-max(r.from, s.Start))
 	}
 	return n
+}
+
+// both is what was handled in a partition, one way or the other.
+func (r *Resolution) both(p int32) *Offsets {
+	both := &Offsets{}
+	for _, outcome := range []Outcome{Replayed, Discarded} {
+		if o := r.done[outcome][p]; o != nil {
+			both.Union(o)
+		}
+	}
+	return both
 }

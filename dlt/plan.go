@@ -204,6 +204,13 @@ func (pl *planner) run(ctx context.Context) error {
 	}
 	pl.limit()
 	pl.fill(spans)
+	letters := perPartition{}
+	for i := range pl.p.Ranges {
+		letters[pl.p.Ranges[i].Partition] = &pl.p.Ranges[i].Selected
+	}
+	if held := done.held(letters); held != "" {
+		pl.check("other replays", "warn", held)
+	}
 	if err := pl.fanOut(ctx); err != nil {
 		return err
 	}

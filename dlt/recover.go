@@ -48,27 +48,6 @@ func (e *lateError) Error() string { return e.Err.Error() }
 
 func (e *lateError) Unwrap() error { return e.Err }
 
-// readHandled reads what other jobs have done with the topic's letters: a second plan, or a resume after one, would do
-// it again. A plan that was made with --again wants just that.
-func (r *replay) readHandled(ctx context.Context) error {
-	if r.local() || r.p.Selection.Again {
-		return nil
-	}
-	handled := newResolution()
-	err := r.c.readJournal(ctx, nil, journalWait, func(j *journalRecord, _ *kgo.Record) {
-		if j.TopicID == r.p.TopicID && j.Job != r.p.Job {
-			handled.take(j)
-		}
-	})
-	if err != nil {
-		return denied(fmt.Errorf("read journal: %w", err), "replay "+r.p.Job, "READ", "topic "+JournalTopic)
-	}
-	if handled.Count() > 0 {
-		r.handled = handled
-	}
-	return nil
-}
-
 // rollback takes a transaction back and says what is next. The first error of a transaction that timed out and of one
 // that was fenced is the same; only what follows tells them apart.
 func (r *replay) rollback(ctx context.Context, cause error) error {

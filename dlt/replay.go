@@ -33,16 +33,16 @@ import (
 //  5. What is read. Exactly the offsets of the plan, in order, with no reset policy; one that comes twice, is missing or
 //     has another checksum ends the session. Entries are written in the order of each partition, so next is all of it.
 //
-//  6. What others did. A letter that another job has replayed or somebody has discarded since the plan was made is left
-//     out (handled): the session reads the journal for that when it begins. Two sessions of different jobs over the same
-//     letters that begin at the same moment do not see each other.
+//  6. What others do. A session notes which letters it may write before it reads what other jobs have done and have
+//     noted (claims.go). What is done is left out (handled); a letter that another session may still write stops this
+//     one. Of two that begin at the same moment at least one reads after the other has noted, so never do both go on.
 //
 // It is exactly once in the topic, for readers of committed data. --at-least-once gives 1 up, and says so in the plan.
 //
-// The way through the files: replay.go runs the session, verify.go compares the world with the plan, batch.go reads,
-// checks and maps, transaction.go opens, fences and commits, produce.go writes one batch, recover.go says what an error
-// means and what may be done after it, breaker.go looks at the world between two transactions, journal.go and local.go
-// keep the progress, report.go tells.
+// The way through the files: replay.go runs the session, verify.go compares the world with the plan, claims.go keeps
+// jobs apart, batch.go reads, checks and maps, transaction.go opens, fences and commits, produce.go writes one batch,
+// recover.go says what an error means and what may be done after it, breaker.go looks at the world between two
+// transactions, journal.go and local.go keep the progress, report.go tells.
 
 // ReplayOptions says how to carry a plan out.
 type ReplayOptions struct {
@@ -143,15 +143,20 @@ func (r *replay) run(ctx context.Context) error {
 	if err := r.guardable(ctx); err != nil {
 		return err
 	}
-	if err := r.readHandled(ctx); err != nil {
-		return err
-	}
 	rr, err := r.c.openRange(r.p.Topic, todo) // fetches while the start is noted
 	if err != nil {
 		return err
 	}
 	defer rr.close()
 	if err := r.note(ctx, "start", "", ""); err != nil {
+		return err
+	}
+	return r.over(ctx, r.work(ctx, rr))
+}
+
+// work writes what is left of the plan.
+func (r *replay) work(ctx context.Context, rr *rangeReader) (err error) {
+	if err := r.readOthers(ctx); err != nil {
 		return err
 	}
 	if r.o.Breaker {

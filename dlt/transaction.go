@@ -128,7 +128,7 @@ func (r *replay) note(ctx context.Context, kind, state, reason string) error {
 	j := r.entry(kind)
 	j.State, j.Reason = state, reason
 	if kind == "start" {
-		j.Digest = r.p.Digest
+		j.Digest, j.Claimed = r.p.Digest, r.claimed()
 		if b, err := json.Marshal(r.p); err == nil && r.prog.plan == "" {
 			j.Plan = packPlan(b)
 		}

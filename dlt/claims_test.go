@@ -1,0 +1,120 @@
+package dlt
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// TestJobsApart: while a job may still write a letter, no other job writes it, no discard notes it, and a plan says so.
+// An end, a ^C and an abort set the letters free.
+func TestJobsApart(t *testing.T) {
+	ctx := context.Background()
+	c := springCluster(t, 60)
+	one := c.plan(t, PlanOptions{Topic: "orders-dlt", Job: "one"})
+	two := c.plan(t, PlanOptions{Topic: "orders-dlt", Job: "two"})
+	stop, cancel := context.WithCancel(ctx)
+	_, err := atStep(c, 1, func() {
+		rep, err := c.Replay(ctx, newTestDecoder(t), two, ReplayOptions{Session: "s2"})
+		gate, ok := errors.AsType[*GateError](err)
+		if !ok || rep.Produced != 0 || rep.State != "paused" || !strings.Contains(gate.Reason, "job one of somebody, begun at ") || !strings.Contains(gate.Reason, "may still write 40 of these letters") {
+			t.Errorf("two at once: %v %+v", err, rep)
+		}
+		if p := c.plan(t, PlanOptions{Topic: "orders-dlt", Job: "three"}); !strings.Contains(checks(p, "other replays"), "job one of somebody") {
+			t.Errorf("the plan does not say it: %v", p.Preflight)
+		}
+		if _, _, _, err := c.Select(ctx, newTestDecoder(t), "orders-dlt", Selection{}); !strings.Contains(errText(err), "job one of somebody") {
+			t.Errorf("discarded meanwhile: %v", err)
+		}
+		cancel()
+	}).Replay(stop, newTestDecoder(t), one, ReplayOptions{Session: "s1", Batch: 20, Operator: "somebody"})
+	if !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	if _, _, n, err := c.Select(ctx, newTestDecoder(t), "orders-dlt", Selection{}); err != nil || n != 40 {
+		t.Errorf("held after a ^C: %d, %v", n, err)
+	}
+	if rep := c.replay(t, two, ReplayOptions{Session: "s3", Resume: true}); rep.Produced != 40 || rep.Skipped != 20 {
+		t.Errorf("after a ^C: %+v", rep)
+	}
+	c.exactlyOnce(t, "orders", 60)
+}
+
+// TestDeadJob: the letters of a session that died are held until its job is aborted; those of other letters are not.
+func TestDeadJob(t *testing.T) {
+	ctx := context.Background()
+	c := springCluster(t, 60)
+	if err := c.EnsureJournal(ctx); err != nil {
+		t.Fatal(err)
+	}
+	dead := c.plan(t, PlanOptions{Topic: "orders-dlt", Job: "dead", Selection: Selection{Offsets: map[int32]*Offsets{0: {runs: []run{{0, 9}}}}}})
+	r := c.bare("dead", "s1", "somebody")
+	r.p, r.ranges = dead, map[int32]*planned{0: dead.Ranges[0].from(0)}
+	defer r.close()
+	if err := r.open(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.note(ctx, "start", "", ""); err != nil {
+		t.Fatal(err)
+	}
+	other := c.plan(t, PlanOptions{Topic: "orders-dlt", Job: "other", Selection: Selection{Offsets: map[int32]*Offsets{1: {runs: []run{{0, 9}}}}}})
+	if rep := c.replay(t, other, ReplayOptions{Session: "s2"}); rep.Produced != 10 {
+		t.Errorf("other letters: %+v", rep)
+	}
+	all := c.plan(t, PlanOptions{Topic: "orders-dlt", Job: "all"})
+	if _, err := c.Replay(ctx, newTestDecoder(t), all, ReplayOptions{Session: "s3"}); !strings.Contains(errText(err), "may still write 10 of these letters") {
+		t.Errorf("held by the dead: %v", err)
+	}
+	if _, err := c.Abort(ctx, "dead", "s4", "me"); err != nil {
+		t.Fatal(err)
+	}
+	if rep := c.replay(t, all, ReplayOptions{Session: "s5", Resume: true}); rep.Produced != 50 {
+		t.Errorf("after the abort: %+v", rep)
+	}
+	c.exactlyOnce(t, "orders", 60)
+}
+
+// TestJobsAtOnce: jobs that begin at the same moment do not write a letter twice, whoever of them goes on.
+func TestJobsAtOnce(t *testing.T) {
+	c := springCluster(t, 60)
+	if err := c.EnsureJournal(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	var plans []*Plan
+	for _, job := range []string{"a", "b", "c", "d"} {
+		plans = append(plans, c.plan(t, PlanOptions{Topic: "orders-dlt", Job: job}))
+	}
+	for _, resume := range []bool{false, true} {
+		var wg sync.WaitGroup
+		for _, p := range plans {
+			d := newTestDecoder(t)
+			wg.Go(func() {
+				rep, err := c.Replay(context.Background(), d, p, ReplayOptions{Session: "s", Batch: 10, Resume: resume})
+				if _, gate := errors.AsType[*GateError](err); err != nil && !gate {
+					t.Errorf("%s: %v %+v", p.Job, err, rep)
+				}
+			})
+		}
+		wg.Wait()
+	}
+	c.replay(t, plans[0], ReplayOptions{Session: "s", Resume: true})
+	c.exactlyOnce(t, "orders", 60)
+}
+
+func checks(p *Plan, what string) string {
+	for _, i := range p.Preflight {
+		if i.Check == what {
+			return i.Detail
+		}
+	}
+	return ""
+}
+
+func errText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
