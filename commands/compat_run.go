@@ -19,6 +19,8 @@ type comparison struct {
 	policy   compat.Policy
 	flags    *catalogFlags
 	nameless bool
+	// changed is about settings that the change changes.
+	changed []finding.Finding
 	// validate also runs the catalog's own checks.
 	validate bool
 }
@@ -59,7 +61,7 @@ func (c *comparison) run(ctx context.Context, subjects []compat.Subject, loose [
 	if err != nil {
 		return nil, err
 	}
-	return &compatRun{report: e.Report(results, loose, baseline), rules: e.Rules()}, nil
+	return &compatRun{report: e.Report(results, append(loose, c.changed...), baseline), rules: e.Rules()}, nil
 }
 
 func (c *comparison) files(ctx context.Context, oldFile, newFile string, f compat.Format) (*compatRun, error) {
@@ -99,6 +101,9 @@ func (c *comparison) tree(ctx context.Context, against string) (*compatRun, erro
 		return nil, err
 	}
 	defer b.Close()
+	if c.changed, err = settingsChanged(ctx, b, c.cfg); err != nil {
+		return nil, err
+	}
 	both := &catalog.Parsed{} // what both sides have alike is parsed once
 	now, loadErr := c.load(ctx, cur, c.validate, both)
 	switch {

@@ -87,15 +87,10 @@ func (b *Baseline) openGit(ctx context.Context, ref string, cur *source.Tree) er
 	if err != nil {
 		return err
 	}
-	top, err := filepath.EvalSymlinks(b.repo.Top)
-	if err != nil {
-		top = b.repo.Top
-	}
-	rel, err := filepath.Rel(top, cur.Dir)
-	if err != nil {
+	if b.sub, err = filepath.Rel(b.top(), cur.Dir); err != nil {
 		return fmt.Errorf("compare %s with git:%s: %w", cur.Dir, ref, err)
 	}
-	b.sub = filepath.ToSlash(rel)
+	b.sub = filepath.ToSlash(b.sub)
 	if short := shortCommit(b.commit); short != ref {
 		b.Words += " (" + short + ")"
 	}
@@ -104,6 +99,39 @@ func (b *Baseline) openGit(ctx context.Context, ref string, cur *source.Tree) er
 	}
 	b.Moved, err = b.moved(ctx, cur.Paths)
 	return err
+}
+
+// top is the repository's folder, by the name that other paths have it under.
+func (b *Baseline) top() string {
+	if top, err := filepath.EvalSymlinks(b.repo.Top); err == nil {
+		return top
+	}
+	return b.repo.Top
+}
+
+// Settings returns weir.yaml as it is in the baseline: that of a folder, or, where that is
+// empty, of the top of the repository. It is nil where there was none, and ok is false
+// where the baseline cannot hold it: it is no commit, or the folder lies elsewhere.
+func (b *Baseline) Settings(ctx context.Context, dir string) (text []byte, ok bool, err error) {
+	if b.repo == nil {
+		return nil, false, nil
+	}
+	name := "weir.yaml"
+	if dir != "" {
+		if real, err := filepath.EvalSymlinks(dir); err == nil {
+			dir = real
+		}
+		rel, err := filepath.Rel(b.top(), dir)
+		if err != nil || !filepath.IsLocal(rel) {
+			return nil, false, nil //nolint:nilerr // it lies elsewhere
+		}
+		name = path.Join(filepath.ToSlash(rel), name)
+	}
+	text, err = b.repo.File(ctx, b.commit, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, true, nil
+	}
+	return text, true, err
 }
 
 // tree is the tree of a commit below the root, with those of the paths that it has:

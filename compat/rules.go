@@ -92,6 +92,12 @@ func engineRules() []finding.Rule {
 			Fails:   "x-compatibility: FULL -> x-compatibility: BACKWARD",
 			Fix:     "Loosen the mode in a change of its own.",
 		}, {
+			ID: "compat/settings-changed", Severity: finding.Warning,
+			Purpose: "A change does not set the rules that it is judged by.",
+			Why:     "What weir.yaml says in the change counts: a mode or a severity that is loosened there hides the break beside it.",
+			Fails:   "compat: {mode: NONE}, where weir.yaml of the baseline says nothing",
+			Fix:     "Change weir.yaml in a change of its own.",
+		}, {
 			ID: "compat/mode", Severity: finding.Info,
 			Purpose: "A schema that changed under mode NONE is listed.",
 			Why:     "Nothing was compared, as the contract asks for.",

@@ -187,6 +187,20 @@ func (r *Repo) Tree(ctx context.Context, commit, sub string) (*Tree, error) {
 	return &Tree{FS: g, Paths: []string{"."}, Version: commit}, nil
 }
 
+// File returns one file of a commit, by its path from the top. A missing one is an error
+// that satisfies errors.Is(err, fs.ErrNotExist).
+func (r *Repo) File(ctx context.Context, commit, name string) ([]byte, error) {
+	out, err := git(ctx, r.Top, "ls-tree", "-z", "--full-tree", "--end-of-options", commit, "--", name)
+	if err != nil {
+		return nil, &RefError{Ref: commit, Shallow: r.Shallow, Reason: err.Error()}
+	}
+	f := strings.Fields(string(out))
+	if len(f) < 3 || f[1] != "blob" {
+		return nil, &fs.PathError{Op: "read", Path: name, Err: fs.ErrNotExist}
+	}
+	return r.blob(ctx, f[2])
+}
+
 // Close ends the helper process.
 func (r *Repo) Close() error {
 	r.mu.Lock()

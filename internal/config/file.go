@@ -206,10 +206,23 @@ func Read(path string) (*File, error) {
 	if len(b) > maxFile {
 		return nil, bad("", "%s: the file is larger than 4 MiB", path)
 	}
-	return parse(path, b)
+	return Parse(path, b)
 }
 
-func parse(path string, b []byte) (*File, error) {
+// Line returns where a top-level key stands, from 1, or 0 and 0.
+func (f *File) Line(key string) (line, column int) {
+	if f.node != nil {
+		for i := 0; i+1 < len(f.node.Content); i += 2 {
+			if k := f.node.Content[i]; k.Value == key {
+				return k.Line, k.Column
+			}
+		}
+	}
+	return 0, 0
+}
+
+// Parse reads the text of a configuration file as strictly as [Read].
+func Parse(path string, b []byte) (*File, error) {
 	f := &File{Path: path}
 	dec := yaml.NewDecoder(bytes.NewReader(b))
 	var doc yaml.Node
