@@ -1,6 +1,7 @@
 package compat
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -94,7 +95,7 @@ func (b *Baseline) openGit(ctx context.Context, ref string, cur *source.Tree) er
 	if short := shortCommit(b.commit); short != ref {
 		b.Words += " (" + short + ")"
 	}
-	if b.Tree, err = b.tree(ctx, b.commit, cur.Paths); err != nil {
+	if b.Tree, err = b.tree(ctx, b.commit, b.sub, cur.Paths); err != nil {
 		return err
 	}
 	b.Moved, err = b.moved(ctx, cur.Paths)
@@ -134,10 +135,10 @@ func (b *Baseline) Settings(ctx context.Context, dir string) (text []byte, ok bo
 	return text, true, err
 }
 
-// tree is the tree of a commit below the root, with those of the paths that it has:
-// what is new has no past there, see Moved.
-func (b *Baseline) tree(ctx context.Context, commit string, paths []string) (*source.Tree, error) {
-	t, err := b.repo.Tree(ctx, commit, b.sub)
+// tree is the tree of a commit below a root, with those of the paths that it has: what is
+// new has no past there, see Moved.
+func (b *Baseline) tree(ctx context.Context, commit, sub string, paths []string) (*source.Tree, error) {
+	t, err := b.repo.Tree(ctx, commit, sub)
 	if err != nil {
 		return nil, err
 	}
@@ -181,22 +182,65 @@ func (b *Baseline) NoHistory() string {
 	return ""
 }
 
-// commits lists the commits before the baseline that changed one of the files, which
-// are relative to the root.
-func (b *Baseline) commits(ctx context.Context, limit int, files ...string) ([]string, bool, error) {
-	paths := make([]string, len(files))
-	for i, f := range files {
-		paths[i] = path.Join(b.sub, f)
+// past is a file in a commit.
+type past struct {
+	commit, sub string // the root, below the top
+	file        string // relative to it
+}
+
+// pasts lists the commits before the baseline that changed a file or one of those with it,
+// newest first, and what the file was called there. Names are relative to the root.
+func (b *Baseline) pasts(ctx context.Context, limit int, file string, with ...string) ([]past, bool, error) {
+	at, name := b.commit, path.Join(b.sub, file)
+	paths := []string{name}
+	for _, f := range with {
+		paths = append(paths, path.Join(b.sub, f))
 	}
-	// The first one is where the baseline's own content comes from.
-	ids, cut, err := b.repo.History(ctx, b.commit, limit+1, paths...)
-	if err != nil {
-		return nil, false, err
+	var out []past
+	for {
+		// The first one is where the baseline's own content comes from.
+		ids, cut, err := b.repo.History(ctx, at, limit+1-len(out), paths...)
+		if err != nil {
+			return nil, false, err
+		}
+		born, was, err := b.born(ctx, at, limit+1, name)
+		if err != nil {
+			return nil, false, err
+		}
+		n := slices.Index(ids, born) + 1
+		if n > 0 {
+			ids, cut = ids[:n], false
+		}
+		for _, id := range ids {
+			p := past{id, ".", name}
+			if rel, err := filepath.Rel(b.sub, name); err == nil && filepath.IsLocal(rel) {
+				p.sub, p.file = b.sub, filepath.ToSlash(rel)
+			}
+			out = append(out, p)
+		}
+		if n == 0 || len(out) > limit {
+			return out[min(1, len(out)):], cut || n > 0, nil
+		}
+		at, name = born+"^1", was[name]
+		for i, p := range paths {
+			paths[i] = cmp.Or(was[p], p)
+		}
 	}
-	if len(ids) > 0 {
-		ids = ids[1:]
+}
+
+// born is the commit in which a file came under its name from another one, and all that
+// was renamed there; empty where it did not, or further back than limit versions.
+func (b *Baseline) born(ctx context.Context, at string, limit int, name string) (string, map[string]string, error) {
+	ids, cut, err := b.repo.History(ctx, at, limit, name)
+	if err != nil || cut || len(ids) == 0 {
+		return "", nil, err
 	}
-	return ids, cut, nil
+	first := ids[len(ids)-1]
+	was, err := b.repo.Renamed(ctx, first)
+	if err != nil || was[name] == "" {
+		return "", nil, err
+	}
+	return first, was, nil
 }
 
 // CatalogHistory loads one document as it was in each commit that changed it or a
@@ -210,13 +254,13 @@ func (b *Baseline) CatalogHistory(load func(context.Context, *source.Tree) (*cat
 		if now == nil {
 			return nil, false, err
 		}
-		ids, cut, err := b.commits(ctx, limit, now.Files...)
+		pasts, cut, err := b.pasts(ctx, limit, document, now.Files...)
 		if err != nil {
 			return nil, false, err
 		}
 		var sides []Side
-		for _, id := range ids {
-			tree, err := b.tree(ctx, id, []string{document})
+		for _, p := range pasts {
+			tree, err := b.tree(ctx, p.commit, p.sub, []string{p.file})
 			if err != nil {
 				return nil, false, err
 			}
@@ -258,17 +302,17 @@ func (b *Baseline) Files(cur Tree) (Tree, error) {
 		t.Gone = &gone
 	}
 	t.Earlier = func(ctx context.Context, file string, limit int) ([]Tree, bool, error) {
-		ids, cut, err := b.commits(ctx, limit, file)
+		pasts, cut, err := b.pasts(ctx, limit, file)
 		if err != nil {
 			return nil, false, err
 		}
 		var trees []Tree
-		for _, id := range ids {
-			tree, err := b.tree(ctx, id, nil)
+		for _, p := range pasts {
+			tree, err := b.tree(ctx, p.commit, p.sub, nil)
 			if err != nil {
 				return nil, false, err
 			}
-			trees = append(trees, Tree{FS: tree.FS, Version: tree.Version})
+			trees = append(trees, Tree{FS: tree.FS, Version: tree.Version, Files: []string{p.file}})
 		}
 		return trees, cut, nil
 	}

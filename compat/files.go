@@ -261,8 +261,8 @@ type Tree struct {
 	// Gone are the files that stood outside of the roots and are there no more; nil when
 	// there are none.
 	Gone *Tree
-	// Earlier are the trees of the commits before this one that changed a file,
-	// newest first; nil when there is no history.
+	// Earlier are the trees of the commits before this one that changed a file, newest
+	// first, each with the name it had there as Files; nil when there is no history.
 	Earlier func(ctx context.Context, file string, limit int) (trees []Tree, cut bool, err error)
 	// NoHistory says why Earlier is nil.
 	NoHistory string
@@ -377,7 +377,7 @@ func treeHistory(t Tree, name string) func(context.Context, int) ([]*Version, bo
 		}
 		var out []*Version
 		for _, t := range trees {
-			v, err := FileVersion(t.FS, name, t.Version, "")
+			v, err := FileVersion(t.FS, t.Files[0], t.Version, "")
 			if errors.Is(err, fs.ErrNotExist) {
 				continue
 			}

@@ -117,6 +117,23 @@ func (r *Repo) History(ctx context.Context, commit string, limit int, paths ...s
 	return commits, r.Shallow, nil
 }
 
+// Renamed returns what a commit renamed, by the new path; against its first parent, and
+// nothing for a commit without one.
+func (r *Repo) Renamed(ctx context.Context, commit string) (map[string]string, error) {
+	if _, err := r.Commit(ctx, commit+"^1"); err != nil {
+		return nil, nil //nolint:nilnil,nilerr // the first of all
+	}
+	out, err := git(ctx, r.Top, "diff-tree", "-r", "-z", "-M", "--diff-filter=R", "--name-status", "--end-of-options", commit+"^1", commit)
+	if err != nil {
+		return nil, &RefError{Ref: commit, Shallow: r.Shallow, Reason: err.Error()}
+	}
+	was := map[string]string{}
+	for f := strings.Split(string(out), "\x00"); len(f) >= 3; f = f[3:] { // how much alike, before, after
+		was[f[2]] = f[1]
+	}
+	return was, nil
+}
+
 // behind adds to paths what they lead to where they are links or lie behind one.
 func (r *Repo) behind(ctx context.Context, commit string, paths []string) ([]string, error) {
 	args := append([]string{"ls-tree", "-z", "--full-tree", "--end-of-options", commit, "--"}, paths...)
