@@ -73,7 +73,7 @@ func runDLTDiscard(ctx context.Context, d *Deps, topic string, o *dltDiscardOpti
 	}
 	id, offsets, n, err := conn.Select(ctx, dec, topic, sel)
 	if err != nil {
-		return dltFailure("discard", topic, err)
+		return d.gated(o.format, dltFailure("discard", topic, err))
 	}
 	res := &dlt.DiscardResult{Job: newID("discard-", d.Now()), Topic: topic, Reason: o.reason, Records: n, Offsets: offsets}
 	view := func(done bool) term.View {

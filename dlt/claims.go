@@ -66,6 +66,7 @@ func (r *Resolution) held(letters perPartition) string {
 		return ""
 	}
 	var out []string
+	name := ""
 	for _, job := range slices.Sorted(maps.Keys(r.claims)) {
 		c := r.claims[job]
 		var n int64
@@ -76,13 +77,17 @@ func (r *Resolution) held(letters perPartition) string {
 			n += s.Len() - s.common(r.both(p)).Len()
 		}
 		if n > 0 {
+			name = job
 			out = append(out, fmt.Sprintf("job %s of %s, begun at %s, may still write %d of these letters", job, cmp.Or(c.operator, "somebody unknown"), time.UnixMilli(c.atMS).UTC().Format(time.RFC3339), n))
 		}
 	}
 	if len(out) == 0 {
 		return ""
 	}
-	return strings.Join(out, "; ") + ": wait for it, or, if nobody runs it any more, weir dlt resume JOB or weir dlt abort JOB"
+	if len(out) > 1 {
+		name = "JOB"
+	}
+	return fmt.Sprintf("%s: wait for it, or, if nobody runs it any more, weir dlt resume %s or weir dlt abort %[2]s", strings.Join(out, "; "), name)
 }
 
 // readOthers reads what other jobs have done with the topic's letters, which is left out, and what they may still do,
