@@ -3,6 +3,7 @@ package dlt
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -32,6 +33,9 @@ func TestHandledMeanwhile(t *testing.T) {
 		t.Errorf("the same letters: %+v", rep)
 	}
 	c.exactlyOnce(t, "orders", 60)
+	if left := c.plan(t, PlanOptions{Topic: "orders-dlt", Job: "left"}).Skipped[0]; left.Records != 60 || !strings.HasPrefix(left.Detail, "handled by job rest and another one, the last at ") {
+		t.Errorf("left out: %+v", left)
+	}
 	again := c.plan(t, PlanOptions{Topic: "orders-dlt", Job: "again", Selection: Selection{Again: true}})
 	if rep := c.replay(t, again, ReplayOptions{Session: "s5"}); rep.Produced != 60 {
 		t.Errorf("asked for again: %+v", rep)

@@ -404,6 +404,7 @@ type Resolution struct {
 
 type resolvedBy struct {
 	job     string
+	outcome Outcome
 	atMS    int64
 	offsets map[int32]*Offsets
 }
@@ -490,7 +491,7 @@ func (r *Resolution) take(j *journalRecord) {
 			last.atMS = j.AtMS
 			return
 		}
-		b := resolvedBy{job: j.Job, atMS: j.AtMS, offsets: map[int32]*Offsets{}}
+		b := resolvedBy{job: j.Job, outcome: outcome, atMS: j.AtMS, offsets: map[int32]*Offsets{}}
 		for p, s := range j.Resolved {
 			b.offsets[p] = &Offsets{}
 			b.offsets[p].Union(s)

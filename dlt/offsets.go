@@ -97,6 +97,21 @@ func (s *Offsets) Union(t *Offsets) {
 	}
 }
 
+// meets reports whether some offset is in both sets.
+func (s *Offsets) meets(t *Offsets) bool {
+	for i, j := 0, 0; i < len(s.runs) && j < len(t.runs); {
+		switch {
+		case s.runs[i].to < t.runs[j].from:
+			i++
+		case t.runs[j].to < s.runs[i].from:
+			j++
+		default:
+			return true
+		}
+	}
+	return false
+}
+
 // MarshalText writes "0-4,7".
 func (s Offsets) MarshalText() ([]byte, error) {
 	var b []byte
