@@ -438,6 +438,11 @@ func (r *Resolution) Count() int64 {
 // Resolutions reads the journal for the given topics, by topic id. It is [ErrNoJournal] where there is none: then what
 // is unresolved is not known.
 func (c *Conn) Resolutions(ctx context.Context, ids map[string]bool) (map[string]*Resolution, error) {
+	return c.resolutions(ctx, ids, journalWait)
+}
+
+// resolutions gives up where another job's open transaction hides a part of the journal for longer than wait.
+func (c *Conn) resolutions(ctx context.Context, ids map[string]bool, wait time.Duration) (map[string]*Resolution, error) {
 	info, err := c.findJournal(ctx)
 	if err != nil {
 		return nil, err
@@ -447,7 +452,7 @@ func (c *Conn) Resolutions(ctx context.Context, ids map[string]bool) (map[string
 	for id := range ids {
 		out[id] = newResolution()
 	}
-	err = c.readJournal(ctx, nil, journalWait, func(j *journalRecord, _ *kgo.Record) {
+	err = c.readJournal(ctx, nil, wait, func(j *journalRecord, _ *kgo.Record) {
 		if r := out[j.TopicID]; r != nil {
 			r.take(j)
 		}
