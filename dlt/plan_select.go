@@ -196,7 +196,7 @@ func (pl *planner) duplicates() {
 		k := at{cd.topic, cd.group, cd.op, cd.oo}
 		if after, ok := handled[in{k, cd.partition}]; ok && cd.offset < after {
 			cd.skip = skipDup
-			pl.notes[skipDup] = "the same record died more than once for the same group; the newest is taken, or was handled already"
+			pl.notes[skipDup] = "the same record died more than once for the same group; the newest is taken, or was handled already. These stay unresolved until they are discarded"
 			continue
 		}
 		j, ok := newest[k]
@@ -211,7 +211,7 @@ func (pl *planner) duplicates() {
 		} else {
 			cd.skip = skipDup
 		}
-		pl.notes[skipDup] = "the same record died more than once for the same group; the newest is taken"
+		pl.notes[skipDup] = "the same record died more than once for the same group; the newest is taken. These stay unresolved until they are discarded"
 	}
 }
 
