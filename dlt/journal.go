@@ -353,13 +353,16 @@ type progress struct {
 	found    bool
 }
 
+// unfinished is a job whose last session noted no end: it runs, was interrupted, or died. The journal cannot tell which.
+const unfinished = "unfinished"
+
 func (p *progress) take(j *journalRecord) {
 	p.found = true
 	p.seq, p.writer = max(p.seq, j.Seq+1), j.Session
 	p.atMS = max(p.atMS, j.AtMS)
 	switch j.Kind {
 	case "start":
-		p.session, p.operator, p.digest, p.state = j.Session, j.Operator, j.Digest, "running"
+		p.session, p.operator, p.digest, p.state = j.Session, j.Operator, j.Digest, unfinished
 		if j.Plan != "" {
 			p.plan = j.Plan
 		}
