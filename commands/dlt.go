@@ -113,22 +113,12 @@ func (d *Deps) archived(ctx context.Context, path string) iter.Seq2[*dlt.Record,
 	}
 }
 
+// badArchive is an error of an archive as a command ends with it.
 func badArchive(err error) error {
-	return usage("an archive holds one record a line, as weir dlt export writes it", "%v", err)
-}
-
-// countArchive reads an archive to its end.
-func countArchive(ctx context.Context, f io.Reader, name string) (n int64, err error) {
-	for _, err := range dlt.ReadArchive(f, name) {
-		if err != nil {
-			return n, badArchive(err)
-		}
-		if err := ctx.Err(); err != nil {
-			return n, err
-		}
-		n++
+	if _, ok := errors.AsType[*dlt.ArchiveError](err); ok {
+		return err
 	}
-	return n, nil
+	return failed("", "", "%w", err)
 }
 
 // dltConn is the cluster as package dlt wants it.

@@ -3,10 +3,14 @@ package commands
 import (
 	"cmp"
 	"errors"
+	"os"
+	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/weirhq/weir/dlt"
+	"github.com/weirhq/weir/internal/config"
 	"github.com/weirhq/weir/internal/term"
 )
 
@@ -18,7 +22,7 @@ func newDLTAbort(d *Deps) *cobra.Command {
 		Short: "End a replay for good",
 		Long: doc(`
 			Take a job over and end it: its open transaction is taken back, so that readers of its targets go on, and
-			nothing can resume it. What it wrote stays: a log knows no way back.`),
+			nothing can resume it. What it wrote stays: a log knows no way back. A job that is done or aborted already is refused.`),
 		Example: doc(`
 			# Free the targets of a job nobody will resume
 			$ weir dlt abort 20260131-081500-1a2b3c4d --yes`),
@@ -51,10 +55,13 @@ func newDLTAbort(d *Deps) *cobra.Command {
 				state, err = &dlt.Aborted{Job: args[0], WasState: "unknown"}, nil
 			}
 			if err != nil {
-				return dltFailure("abort", args[0], err)
+				return dltFailure("abort", args[0], d.orLocal(args[0], err))
+			}
+			if err := state.Ended(); err != nil {
+				return err
 			}
 			if format != term.JSON && state.Produced != nil {
-				d.Out.Note("job %s of %s: %s, %d records written", state.Job, cmp.Or(state.Operator, "unknown"), state.WasState, *state.Produced)
+				d.Out.Note("job %s of %s: %s, %d records written, last entry %s", state.Job, cmp.Or(state.Operator, "unknown"), state.WasState, *state.Produced, time.UnixMilli(*state.SinceMS).UTC().Format(time.RFC3339))
 			}
 			if confirm.dryRun {
 				return d.Out.Emit(format, "dlt_abort", state, term.View{Text: func(p *term.Page) { p.Line("Would end job %s (dry run).", state.Job) }})
@@ -81,4 +88,18 @@ func newDLTAbort(d *Deps) *cobra.Command {
 	c.Flags().BoolVar(&confirm.yes, "yes", false, "do not ask")
 	c.Flags().BoolVar(&confirm.dryRun, "dry-run", false, "show what would be done")
 	return c
+}
+
+// orLocal names a local journal that holds the job which the journal topic does not: there is nothing to end then.
+func (d *Deps) orLocal(job string, err error) error {
+	cfg, cerr := d.Config()
+	if cerr != nil {
+		return err
+	}
+	dir := config.StateDir(cfg.Env())
+	if _, serr := os.Stat(filepath.Join(dir, "dlt", filepath.Base(job)+".jsonl")); dir == "" || serr != nil {
+		return err
+	}
+	return refused("what it wrote stays; its open transaction, if it died in one, is taken back within a minute; without its plan file nobody can resume it",
+		"abort %s: its journal is local, there is nothing to end", job)
 }

@@ -25,7 +25,9 @@ func newDLTImport(d *Deps) *cobra.Command {
 		Short: "Write an archive into a topic",
 		Long: doc(`
 			Write the records of an archive into a topic, byte for byte, with their timestamps and, where they exist, their
-			partitions. A second import writes everything again. To put records back to their origin, plan and replay.`),
+			partitions. A second import writes everything again. To put records back to their origin, plan and replay.
+			A file is read to its end first: where a line does not hold a whole record, as weir dlt export writes it,
+			nothing is written. A pipe can be read once only: what stands before such a line is written, and is counted.`),
 		Example: doc(`
 			# Into a scratch topic of another cluster
 			$ weir dlt import orders-dlt.ndjson --to scratch-dlt -C dev`),
@@ -79,16 +81,20 @@ func runDLTImport(ctx context.Context, d *Deps, o *dltImportOptions) error {
 		in = pipe
 	}
 	if again || o.confirm.dryRun {
-		n, err := countArchive(ctx, in, o.file)
+		would, err := conn.CheckImport(ctx, in, o.file, o.to)
 		if err != nil {
-			return err
+			return dltFailure("import", o.to, err)
 		}
 		if o.confirm.dryRun {
-			return d.Out.Emit(o.format, "dlt_import", &dlt.Imported{Topic: o.to, Records: n}, term.View{Text: func(p *term.Page) {
-				p.Line("Would write %s records to %s (dry run).", p.Int(n), o.to)
+			return d.Out.Emit(o.format, "dlt_import", would, term.View{Text: func(p *term.Page) {
+				p.Line("Would write %s records to %s (dry run).", p.Int(would.Records), o.to)
+				viewRemapped(p, would)
 			}})
 		}
-		d.Out.Note("%d records of %s would be written to %s", n, o.file, o.to)
+		d.Out.Note("%d records of %s would be written to %s", would.Records, o.file, o.to)
+		if would.Remapped > 0 {
+			d.Out.Note("%d of them to another partition: theirs does not exist", would.Remapped)
+		}
 		if _, err := file.Seek(0, io.SeekStart); err != nil {
 			return failed(o.file, "", "read archive: %w", err)
 		}
@@ -132,8 +138,12 @@ func viewImported(res *dlt.Imported) term.View {
 		} else {
 			p.Line("%s %s records written to %s", p.Mark("ok"), p.Int(res.Records), res.Topic)
 		}
-		if res.Remapped > 0 {
-			p.Line("%s %s of them to another partition: theirs does not exist", p.Mark("warn"), p.Int(res.Remapped))
-		}
+		viewRemapped(p, res)
 	}}
+}
+
+func viewRemapped(p *term.Page, res *dlt.Imported) {
+	if res.Remapped > 0 {
+		p.Line("%s %s of them to another partition: theirs does not exist", p.Mark("warn"), p.Int(res.Remapped))
+	}
 }

@@ -28,7 +28,11 @@ func viewInspection(res *dlt.Inspection, o *dltInspectOptions) term.View {
 				p.Line("%s stores no dead letters.", res.Topic)
 				return
 			}
-			p.Line("%s stored in %s, %s", p.Int(res.Stored), res.Topic, plural(len(res.Causes), "cause"))
+			open := ""
+			if res.Unresolved != nil && *res.Unresolved < res.Stored {
+				open = p.Int(*res.Unresolved) + " of them unresolved, "
+			}
+			p.Line("%s stored in %s, %s%s", p.Int(res.Stored), res.Topic, open, plural(len(res.Causes), "cause"))
 			p.Table(table())
 			for _, c := range res.Causes {
 				if c.OriginRecords != nil && *c.OriginRecords*10 < c.Records*9 {

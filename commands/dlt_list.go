@@ -33,7 +33,8 @@ func newDLTList(d *Deps) *cobra.Command {
 		Long: doc(`
 			Find dead letter topics by the catalog, by name, by the names and settings of consumer groups, and by content (a
 			look at the last records of every other topic), and count what they hold. Three figures, never one: SPAN counts offsets, STORED the records a read_committed reader sees, UNRESOLVED those that were neither
-			replayed nor discarded. What is not known is shown as -, never as 0. Topics are read, nothing is written.`),
+			replayed nor discarded. Letters count, not the records behind them: of one that died twice a plan takes the newest
+			letter, and the other stays unresolved until it is discarded. What is not known is shown as -, never as 0. Topics are read, nothing is written.`),
 		Example: doc(`
 			# Does anything wait for me?
 			$ weir dlt list

@@ -2,8 +2,6 @@ package commands
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -121,6 +119,13 @@ func runDLTPlan(ctx context.Context, d *Deps, o *dltPlanOptions) error {
 	if err != nil {
 		return err
 	}
+	ready := p.Ready()
+	_, refusedNow := ready.(*dlt.RefusedError) //nolint:errorlint // made just above, never wrapped
+	if o.out != "" && !refusedNow {            // what is printed is then true
+		if err := replaceFile(o.out, b, 0o600); err != nil {
+			return failed(o.out, "", "write plan: %w", err)
+		}
+	}
 	if o.format == term.JSON {
 		if _, err := d.Out.Out().Write(b); err != nil {
 			return err
@@ -128,14 +133,8 @@ func runDLTPlan(ctx context.Context, d *Deps, o *dltPlanOptions) error {
 	} else if err := d.Out.Print(func(pg *term.Page) { viewDLTPlan(pg, p, o.out) }); err != nil {
 		return err
 	}
-	ready := p.Ready()
-	if _, refusedNow := ready.(*dlt.RefusedError); refusedNow { //nolint:errorlint // made just above, never wrapped
+	if refusedNow {
 		return ready
-	}
-	if o.out != "" {
-		if err := os.WriteFile(filepath.Clean(o.out), b, 0o600); err != nil {
-			return failed(o.out, "", "write plan: %w", err)
-		}
 	}
 	if ready != nil {
 		return errGate // told in the plan's preflight

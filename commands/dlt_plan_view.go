@@ -7,7 +7,9 @@ import (
 	"github.com/weirhq/weir/internal/term"
 )
 
-func viewDLTPlan(pg *term.Page, p *dlt.Plan, out string) {
+// viewDLTPlan shows a plan that was written to out. Without out it is shown before it is carried out: checks are what
+// was asked just now, and those of the plan are told as what they are.
+func viewDLTPlan(pg *term.Page, p *dlt.Plan, out string, checks ...dlt.PreflightItem) {
 	pg.Line("%s  %s", term.In(term.Bold, "Plan "+p.Job), p.Guarantee)
 	pg.Line("  made       %s by %s", time.UnixMilli(p.CreatedMS).UTC().Format(time.RFC3339), p.Creator)
 	pg.Line("  cluster    %s", p.ClusterID)
@@ -23,13 +25,11 @@ func viewDLTPlan(pg *term.Page, p *dlt.Plan, out string) {
 		pg.Line("  %s left out  %s %s: %s", pg.Mark("skip"), pg.Int(s.Records), s.Reason, s.Detail)
 	}
 	pg.Line("  order      %s", p.Order)
-	for _, i := range p.Preflight {
-		mark := map[string]string{"ok": "ok", "warn": "warn", "unknown": "warn"}[i.Status]
-		if mark == "" {
-			mark = "fail"
-		}
-		pg.Line("  %s %s: %s", pg.Mark(mark), i.Check, i.Detail)
+	viewChecks(pg, checks)
+	if out == "" && len(p.Preflight) > 0 {
+		pg.Line("  checked    when the plan was made:")
 	}
+	viewChecks(pg, p.Preflight)
 	pg.Line("  expires    %s", time.UnixMilli(p.ExpiresMS).UTC().Format(time.RFC3339))
 	switch {
 	case p.Counts.Selected == 0:
@@ -37,5 +37,15 @@ func viewDLTPlan(pg *term.Page, p *dlt.Plan, out string) {
 	case p.Ready() == nil && out != "":
 		pg.Line("")
 		pg.Line("Next:  weir dlt replay %s", out)
+	}
+}
+
+func viewChecks(pg *term.Page, checks []dlt.PreflightItem) {
+	for _, i := range checks {
+		mark := map[string]string{"ok": "ok", "warn": "warn", "unknown": "warn"}[i.Status]
+		if mark == "" {
+			mark = "fail"
+		}
+		pg.Line("  %s %s: %s", pg.Mark(mark), i.Check, i.Detail)
 	}
 }

@@ -65,7 +65,8 @@ func newDLTReplay(d *Deps) *cobra.Command {
 			Write the records of a plan to their targets. Outputs and a note of them in the journal topic are one
 			transaction: whenever this stops, by ^C, a crash or kill -9, nothing is lost and nothing is doubled, and
 			weir dlt resume goes on. The guarantee covers the topic, not what consumers do with the records.
-			The dead letters stay where they are. A few records go first; then the pace doubles up to --rate, and the
+			The dead letters stay where they are. Who reads the targets is looked up again before anything is written, and
+			more groups than one need --ack-fanout in the plan. A few records go first; then the pace doubles up to --rate, and the
 			replay stops by itself when records die again.`),
 		Example: doc(`
 			# With care
@@ -118,10 +119,8 @@ func runDLTReplay(ctx context.Context, d *Deps, o *dltReplayOptions) error {
 			return err
 		}
 	}
-	if o.format != term.JSON {
-		if err := d.Out.Print(func(p *term.Page) { viewDLTPlan(p, plan, "") }); err != nil {
-			return err
-		}
+	if err := o.show(ctx, d, conn, plan); err != nil {
+		return err
 	}
 	if o.confirm.dryRun {
 		if err := conn.Check(ctx, plan, dlt.ReplayOptions{Resume: o.job != ""}); err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/weirhq/weir/dlt"
 	"github.com/weirhq/weir/internal/config"
+	"github.com/weirhq/weir/internal/term"
 )
 
 // planFile reads the plan of --plan or of the argument, and nothing where none is named.
@@ -36,6 +37,17 @@ func planOfJob(ctx context.Context, conn *dlt.Conn, job string) (*dlt.Plan, erro
 		return nil, usage("pass it with --plan FILE", "resume %s: the plan was too large for the journal", job)
 	}
 	return plan, nil
+}
+
+// show prints the plan with who would get the records today, and refuses where that wants a decision that nobody took.
+func (o *dltReplayOptions) show(ctx context.Context, d *Deps, conn *dlt.Conn, plan *dlt.Plan) error {
+	now, checks := conn.FanOutNow(ctx, plan, o.job != "")
+	if o.format != term.JSON {
+		if err := d.Out.Print(func(p *term.Page) { viewDLTPlan(p, now, "", checks...) }); err != nil {
+			return err
+		}
+	}
+	return dlt.Unmet(checks)
 }
 
 // severeReplay is how many records need the topic's name to be typed.

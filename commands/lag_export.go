@@ -3,6 +3,7 @@ package commands
 import (
 	"cmp"
 	"context"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -87,7 +88,7 @@ func runLagExport(ctx context.Context, d *Deps, o *lagExportOptions) error {
 		return err
 	}
 	if o.file != "" {
-		if err := replaceFile(o.file, text); err != nil {
+		if err := replaceFile(o.file, text, 0o644); err != nil { // the collector runs as another user
 			return failed(o.file, "", "write metrics: %w", err)
 		}
 	} else if _, err := d.Out.Out().Write(shownMetrics(d.Out.OutTTY, text)); err != nil {
@@ -99,15 +100,22 @@ func runLagExport(ctx context.Context, d *Deps, o *lagExportOptions) error {
 	return nil
 }
 
-// replaceFile writes beside the file and renames, so that a collector never reads half.
-func replaceFile(path string, b []byte) error {
+// replaceFile writes beside the file and renames, so that nobody ever reads half. A pipe or a device is written to: it
+// must stay one.
+func replaceFile(path string, b []byte, mode fs.FileMode) error {
+	if target, err := filepath.EvalSymlinks(path); err == nil { // a link stays one, too
+		path = target
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return os.WriteFile(filepath.Clean(path), b, mode)
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.Remove(f.Name()) }()
 	_, err = f.Write(b)
-	if e := f.Chmod(0o644); err == nil { // the collector runs as another user
+	if e := f.Chmod(mode); err == nil {
 		err = e
 	}
 	if e := f.Close(); err == nil {

@@ -3,7 +3,7 @@ package dlt
 import (
 	"bufio"
 	"bytes"
-	"encoding/base64"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,32 +29,16 @@ func jsonHeaders(hs []Header) []JSONHeader {
 	return out
 }
 
-// archiveLine is one line of an archive. Keys it does not know are ignored, so that archives of other tools and of
-// later releases can be read.
+// archiveLine is one line of an archive as it is written; lineReader reads it.
 type archiveLine struct {
-	Topic         string          `json:"topic"`
-	Partition     *int32          `json:"partition"`
-	Offset        *int64          `json:"offset"`
-	TimestampMS   *int64          `json:"timestamp_ms"`
-	TimestampType string          `json:"timestamp_type"`
-	Key           *[]byte         `json:"key_b64"`
-	Value         *[]byte         `json:"value_b64"`
-	Headers       []archiveHeader `json:"headers"`
-}
-
-type archiveHeader struct {
-	Name  string  `json:"name"`
-	Value *[]byte `json:"value_b64"`
-}
-
-func bytesOf(p *[]byte) []byte {
-	if p == nil {
-		return nil
-	}
-	if *p == nil {
-		return []byte{}
-	}
-	return *p
+	Topic         string       `json:"topic"`
+	Partition     int32        `json:"partition"`
+	Offset        int64        `json:"offset"`
+	TimestampMS   int64        `json:"timestamp_ms"`
+	TimestampType string       `json:"timestamp_type"`
+	Key           *[]byte      `json:"key_b64"`
+	Value         *[]byte      `json:"value_b64"`
+	Headers       []JSONHeader `json:"headers"`
 }
 
 func optional(b []byte) *[]byte {
@@ -67,17 +51,41 @@ func optional(b []byte) *[]byte {
 // maxLine bounds one line of an archive: the largest record Kafka is ever configured for, in base64, with headers.
 const maxLine = 256 << 20
 
-// ReadArchive reads an NDJSON archive of records, as [ArchiveWriter] writes it. It stops at the first line it cannot
-// read and names it.
+// ArchiveError says what an archive does not hold, and where.
+type ArchiveError struct {
+	Name         string
+	Line, Column int // from 1; no column where something is missing
+	Reason       string
+	hint         string
+}
+
+func (e *ArchiveError) Error() string {
+	if e.Column == 0 {
+		return fmt.Sprintf("read archive %s:%d: %s", e.Name, e.Line, e.Reason)
+	}
+	return fmt.Sprintf("read archive %s:%d:%d: %s", e.Name, e.Line, e.Column, e.Reason)
+}
+
+// Code is the class of the failure.
+func (e *ArchiveError) Code() string { return "usage" }
+
+// Hint says what to do next.
+func (e *ArchiveError) Hint() string {
+	return cmp.Or(e.hint, "an archive holds one record a line, as weir dlt export writes it")
+}
+
+// ReadArchive reads an NDJSON archive of records, as [ArchiveWriter] writes it. It stops at the first line that does not
+// hold a whole record, with an [ArchiveError] that names it.
 func ReadArchive(r io.Reader, name string) iter.Seq2[*Record, error] {
 	return func(yield func(*Record, error) bool) {
 		br := bufio.NewReaderSize(r, 1<<20)
 		for line := 1; ; line++ {
 			b, err := readLine(br)
-			if len(bytes.TrimSpace(b)) > 0 {
+			if len(bytes.TrimSpace(b)) > 0 && (err == nil || errors.Is(err, io.EOF)) {
 				rec, perr := parseLine(b)
 				if perr != nil {
-					yield(nil, fmt.Errorf("read archive %s:%d: %w", name, line, perr))
+					perr.Name, perr.Line = name, line
+					yield(nil, perr)
 					return
 				}
 				if !yield(rec, nil) {
@@ -85,6 +93,11 @@ func ReadArchive(r io.Reader, name string) iter.Seq2[*Record, error] {
 				}
 			}
 			if errors.Is(err, io.EOF) {
+				return
+			}
+			if long, ok := errors.AsType[*ArchiveError](err); ok {
+				long.Name, long.Line = name, line
+				yield(nil, long)
 				return
 			}
 			if err != nil {
@@ -101,7 +114,7 @@ func readLine(br *bufio.Reader) ([]byte, error) {
 		part, err := br.ReadSlice('\n')
 		if errors.Is(err, bufio.ErrBufferFull) {
 			if line = append(line, part...); len(line) > maxLine {
-				return nil, fmt.Errorf("the line is longer than %d MiB", maxLine>>20)
+				return nil, &ArchiveError{Reason: fmt.Sprintf("the line is longer than %d MiB", maxLine>>20)}
 			}
 			continue
 		}
@@ -110,33 +123,6 @@ func readLine(br *bufio.Reader) ([]byte, error) {
 		}
 		return append(line, part...), err
 	}
-}
-
-func parseLine(b []byte) (*Record, error) {
-	var l archiveLine
-	if err := json.Unmarshal(b, &l); err != nil {
-		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-			return nil, fmt.Errorf("not JSON at column %d: %w", syntax.Offset, err)
-		}
-		if _, ok := errors.AsType[base64.CorruptInputError](err); ok {
-			return nil, fmt.Errorf("not base64: %w", err)
-		}
-		return nil, err
-	}
-	if l.Topic == "" || l.Partition == nil || l.Offset == nil {
-		return nil, errors.New("want topic, partition and offset")
-	}
-	rec := &Record{
-		Topic: l.Topic, Partition: *l.Partition, Offset: *l.Offset, TimestampMS: -1, TimestampType: l.TimestampType,
-		Key: bytesOf(l.Key), Value: bytesOf(l.Value),
-	}
-	if l.TimestampMS != nil {
-		rec.TimestampMS = *l.TimestampMS
-	}
-	for _, h := range l.Headers {
-		rec.Headers = append(rec.Headers, Header{h.Name, bytesOf(h.Value)})
-	}
-	return rec, nil
 }
 
 // ArchiveWriter writes records as NDJSON, one a line, with every byte kept: null stays null, empty stays empty,
@@ -158,11 +144,8 @@ func NewArchiveWriter(w io.Writer) *ArchiveWriter {
 // Write appends one record.
 func (a *ArchiveWriter) Write(r *Record) error {
 	l := archiveLine{
-		Topic: r.Topic, Partition: &r.Partition, Offset: &r.Offset, TimestampMS: &r.TimestampMS, TimestampType: r.TimestampType,
-		Key: optional(r.Key), Value: optional(r.Value), Headers: make([]archiveHeader, 0, len(r.Headers)),
-	}
-	for _, h := range r.Headers {
-		l.Headers = append(l.Headers, archiveHeader{h.Name, optional(h.Value)})
+		Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, TimestampMS: r.TimestampMS, TimestampType: r.TimestampType,
+		Key: optional(r.Key), Value: optional(r.Value), Headers: jsonHeaders(r.Headers),
 	}
 	if err := a.enc.Encode(l); err != nil {
 		return fmt.Errorf("write archive: %w", err)

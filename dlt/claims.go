@@ -124,7 +124,7 @@ func (r *replay) over(ctx context.Context, err error) error {
 	_, fenced := errors.AsType[*FencedError](err)
 	state := "failed"
 	switch {
-	case err == nil || fenced || r.prog.state != "running":
+	case err == nil || fenced || r.prog.state != unfinished:
 		return err
 	case gate:
 		state = "paused"

@@ -151,7 +151,7 @@ func TestArchiveRoundTrip(t *testing.T) {
 		{Topic: "a", Partition: 3, Offset: 1 << 40, TimestampMS: 1, TimestampType: "CreateTime", Headers: []Header{
 			{"x", []byte("1")}, {"x", []byte("2")}, {"nil", nil}, {"empty", []byte{}}, {"raw", []byte{0, 255, 10, 13}}, {"", []byte("no name")},
 		}},
-		{Topic: "a", Partition: 0, Offset: 0, TimestampMS: -1, Key: []byte{}, Value: []byte{}},
+		{Topic: "a", Partition: 0, Offset: 0, TimestampMS: -1, TimestampType: "NoTimestampType", Key: []byte{}, Value: []byte{}},
 		{Topic: "a", Partition: 0, Offset: 1, TimestampMS: 0, TimestampType: "LogAppendTime", Key: []byte("<&>"), Value: bytes.Repeat([]byte{0xff}, 100_000)},
 	}
 	var buf bytes.Buffer
@@ -176,21 +176,46 @@ func TestArchiveRoundTrip(t *testing.T) {
 	}
 }
 
+// TestArchiveErrors: what a line does not hold is not taken for null or zero, and the place is named.
 func TestArchiveErrors(t *testing.T) {
-	for name, c := range map[string]struct{ in, want string }{
-		"not json":     {"{\"topic\":\"a\",\"partition\":0,\"offset\":0}\n{", "f:2: not JSON"},
-		"no position":  {`{"topic":"a"}`, "f:1: want topic, partition and offset"},
-		"not base64":   {`{"topic":"a","partition":0,"offset":0,"key_b64":"%%"}`, "f:1: not base64"},
-		"wrong type":   {`{"topic":7}`, "f:1:"},
-		"large number": {`{"topic":"a","partition":99999999999,"offset":0}`, "f:1:"},
+	const whole = `{"topic":"a","partition":0,"offset":0,"timestamp_ms":1,"timestamp_type":"CreateTime","key_b64":null,"value_b64":"","headers":[{"name":"h","value_b64":null}]}`
+	for name, c := range map[string]struct{ old, new, want string }{
+		"whole":               {"", "", ""},
+		"another tool's":      {`{"topic"`, `{"case":{"topic":1},"topic"`, ""},
+		"slash escaped":       {`"value_b64":""`, `"value_b64":"\/w=="`, ""},
+		"cut":                 {`null}]}`, ``, "f:2:150: not JSON: unexpected end"},
+		"two records":         {`]}`, `]}{}`, "f:2:158: not JSON: invalid character '{' after"},
+		"a list":              {whole, `[]`, "f:2:1: not a JSON object"},
+		"null":                {whole, `null`, "f:2: the line has no topic, partition, offset, timestamp_ms, timestamp_type, key_b64, value_b64, headers"},
+		"no value":            {`"value_b64":"",`, ``, "f:2: the line has no value_b64"},
+		"no header value":     {`,"value_b64":null}`, `}`, "f:2:116: header 1 has no value_b64"},
+		"headers null":        {`[{"name":"h","value_b64":null}]`, `null`, "f:2:116: headers: want a list of headers"},
+		"no topic":            {`"a"`, `""`, "f:2:2: topic: want the name of a topic"},
+		"topic of a type":     {`"a"`, `7`, "f:2:2: topic: want the name of a topic"},
+		"partition null":      {`"partition":0`, `"partition":null`, "f:2:14: partition: want a number from 0"},
+		"partition below 0":   {`"partition":0`, `"partition":-1`, "f:2:14: partition: want a number from 0"},
+		"partition too large": {`"partition":0`, `"partition":99999999999`, "f:2:14: partition: want a number from 0"},
+		"offset below 0":      {`"offset":0`, `"offset":-5`, "f:2:28: offset: want 0 or more"},
+		"time below -1":       {`_ms":1`, `_ms":-2`, "f:2:39: timestamp_ms: want milliseconds"},
+		"time with a comma":   {`_ms":1`, `_ms":1.5`, "f:2:39: timestamp_ms: want milliseconds"},
+		"kind of time":        {`CreateTime`, `Create`, "f:2:56: timestamp_type: want CreateTime, LogAppendTime or NoTimestampType"},
+		"twice":               {`"key_b64":null`, `"key_b64":null, "key_b64":"YQ=="`, "f:2:102: key_b64: it is there twice"},
+		"not base64":          {`"value_b64":""`, `"value_b64":"%%"`, "f:2:101: value_b64: not base64"},
+		"bits too many":       {`"value_b64":""`, `"value_b64":"YR=="`, "f:2:101: value_b64: not base64"},
+		"header not base64":   {`h","value_b64":null`, `h","value_b64":"%"`, "f:2:116: header 1: value_b64: not base64"},
+		"a number for bytes":  {`"key_b64":null`, `"key_b64":7`, "f:2:86: key_b64: want base64 or null"},
+		"topic read":          {`"key_b64":null,`, `"kind":"record","key":null,`, "f:2: the line has no key_b64: weir topic read -o json writes this"},
+		"dlt show":            {`{"topic"`, `{"kind":"dead_letter","topic"`, "f:2:2: no archive: weir dlt show -o json writes this"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var last error
-			for _, err := range ReadArchive(strings.NewReader(c.in), "f") {
-				last = err
+			have := ""
+			for _, err := range ReadArchive(strings.NewReader(whole+"\n"+strings.Replace(whole, c.old, c.new, 1)), "f") {
+				if err != nil {
+					have = err.Error()
+				}
 			}
-			if last == nil || !strings.Contains(last.Error(), c.want) {
-				t.Errorf("want an error with %q, have %v", c.want, last)
+			if (c.want == "") != (have == "") || !strings.Contains(have, c.want) {
+				t.Errorf("want an error with %q, have %q", c.want, have)
 			}
 		})
 	}
@@ -273,7 +298,7 @@ func FuzzDecode(f *testing.F) {
 
 // FuzzReadArchive checks that whatever can be read can be written and read again, the same.
 func FuzzReadArchive(f *testing.F) {
-	f.Add([]byte(`{"topic":"a","partition":0,"offset":0,"key_b64":null,"value_b64":"","headers":[{"name":"x","value_b64":null}]}`))
+	f.Add([]byte(`{"topic":"a","partition":0,"offset":0,"timestamp_ms":-1,"timestamp_type":"CreateTime","key_b64":null,"value_b64":"","headers":[{"name":"x","value_b64":null}]}`))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		var recs []*Record
 		for r, err := range ReadArchive(bytes.NewReader(in), "in") {

@@ -3,6 +3,7 @@ package dlt
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -32,6 +33,9 @@ func TestHandledMeanwhile(t *testing.T) {
 		t.Errorf("the same letters: %+v", rep)
 	}
 	c.exactlyOnce(t, "orders", 60)
+	if left := c.plan(t, PlanOptions{Topic: "orders-dlt", Job: "left"}).Skipped[0]; left.Records != 60 || !strings.HasPrefix(left.Detail, "handled by job rest and another one, the last at ") {
+		t.Errorf("left out: %+v", left)
+	}
 	again := c.plan(t, PlanOptions{Topic: "orders-dlt", Job: "again", Selection: Selection{Again: true}})
 	if rep := c.replay(t, again, ReplayOptions{Session: "s5"}); rep.Produced != 60 {
 		t.Errorf("asked for again: %+v", rep)
@@ -68,7 +72,21 @@ func TestDuplicatesOfHandled(t *testing.T) {
 	}
 	p, err := c.Plan(context.Background(), newTestDecoder(t), PlanOptions{Topic: "orders-dlt", Job: "two"})
 	if err != nil || p.Counts.Selected != 0 {
-		t.Errorf("the older letter is taken: %v %+v", err, p.Counts)
+		t.Fatalf("the older letter is taken: %v %+v", err, p.Counts)
+	}
+	unresolved := func() int64 {
+		l, err := c.List(context.Background(), newTestDecoder(t), ListOptions{Only: []string{"orders-dlt"}})
+		if err != nil || l.Unresolved == nil {
+			t.Fatalf("%v %+v", err, l)
+		}
+		return *l.Unresolved
+	}
+	dup := p.Skipped[0]
+	if n := unresolved(); n != dup.Records || !strings.Contains(dup.Detail, "stay unresolved until they are discarded") {
+		t.Errorf("%d unresolved, left out: %+v", n, dup)
+	}
+	if _, err := c.Discard(context.Background(), "three", "s3", "me", "orders-dlt", p.TopicID, "twice", dup.Offsets); err != nil || unresolved() != 0 {
+		t.Errorf("discarded: %v, %d unresolved", err, unresolved())
 	}
 	c.produce(t, letter())
 	if p := c.plan(t, PlanOptions{Topic: "orders-dlt", Job: "three"}); p.Counts.Selected != 1 {

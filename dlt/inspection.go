@@ -3,6 +3,7 @@ package dlt
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 type Inspection struct {
 	Topic        string       `json:"topic"`
 	Stored       int64        `json:"stored"`
-	Unresolved   *int64       `json:"unresolved"` // nil where no journal tells
+	Unresolved   *int64       `json:"unresolved"` // neither replayed nor discarded; nil where no journal tells, as of an archive
 	PayloadBytes int64        `json:"payload_bytes"`
 	Ranges       []Range      `json:"ranges"`
 	Causes       []CauseGroup `json:"causes"`
@@ -105,10 +106,14 @@ func (c *Conn) Inspect(ctx context.Context, topic string, t *Triage) (*Inspectio
 	for _, s := range spans {
 		total += s.Stable - s.Start
 	}
+	done, note := c.inspected(ctx, topic)
 	next := c.Now().Add(100 * time.Millisecond)
-	n := 0
+	n, open := 0, int64(0)
 	err = c.ReadRanges(ctx, topic, stored(spans), func(k *kgo.Record) error {
 		t.Add(k)
+		if !done.Has(k.Partition, k.Offset) {
+			open++
+		}
 		if n++; n%2048 == 0 {
 			if now := c.Now(); now.After(next) {
 				next = now.Add(100 * time.Millisecond)
@@ -122,10 +127,32 @@ func (c *Conn) Inspect(ctx context.Context, topic string, t *Triage) (*Inspectio
 	}
 	res := t.Result()
 	res.Topic, res.Ranges = topic, stored(spans)
+	if done != nil || n == 0 { // an empty topic needs no journal
+		res.Unresolved = &open
+	} else if note != "" {
+		res.Notes = append(res.Notes, note)
+	}
 	for _, s := range spans {
 		if s.Stable < s.HighWatermark {
 			res.Notes = append(res.Notes, openTransactionNote(topic, s))
 		}
 	}
 	return res, nil
+}
+
+// inspected reads what was done with the letters of a topic already: nil where that is not known, with a note where a
+// journal exists. It is one figure beside what an inspection is for, which does not wait for it long.
+func (c *Conn) inspected(ctx context.Context, topic string) (done *Resolution, note string) {
+	td, err := c.topicDetail(ctx, topic)
+	if err == nil {
+		id := td.ID.String()
+		var all map[string]*Resolution
+		if all, err = c.resolutions(ctx, map[string]bool{id: true}, lookWait); err == nil {
+			return all[id], ""
+		}
+	}
+	if errors.Is(err, ErrNoJournal) {
+		return nil, ""
+	}
+	return nil, "unresolved is not known: " + err.Error()
 }

@@ -356,13 +356,16 @@ type progress struct {
 	found    bool
 }
 
+// unfinished is a job whose last session noted no end: it runs, or it died. The journal cannot tell which.
+const unfinished = "unfinished"
+
 func (p *progress) take(j *journalRecord) {
 	p.found = true
 	p.seq, p.writer = max(p.seq, j.Seq+1), j.Session
 	p.atMS = max(p.atMS, j.AtMS)
 	switch j.Kind {
 	case "start":
-		p.session, p.operator, p.digest, p.state = j.Session, j.Operator, j.Digest, "running"
+		p.session, p.operator, p.digest, p.state = j.Session, j.Operator, j.Digest, unfinished
 		p.topic, p.topicID = j.Topic, j.TopicID
 		if j.Plan != "" {
 			p.plan = j.Plan
@@ -409,6 +412,7 @@ type Resolution struct {
 
 type resolvedBy struct {
 	job     string
+	outcome Outcome
 	atMS    int64
 	offsets map[int32]*Offsets
 }
@@ -442,6 +446,11 @@ func (r *Resolution) Count() int64 {
 // Resolutions reads the journal for the given topics, by topic id. It is [ErrNoJournal] where there is none: then what
 // is unresolved is not known.
 func (c *Conn) Resolutions(ctx context.Context, ids map[string]bool) (map[string]*Resolution, error) {
+	return c.resolutions(ctx, ids, journalWait)
+}
+
+// resolutions gives up where another job's open transaction hides a part of the journal for longer than wait.
+func (c *Conn) resolutions(ctx context.Context, ids map[string]bool, wait time.Duration) (map[string]*Resolution, error) {
 	info, err := c.findJournal(ctx)
 	if err != nil {
 		return nil, err
@@ -451,7 +460,7 @@ func (c *Conn) Resolutions(ctx context.Context, ids map[string]bool) (map[string
 	for id := range ids {
 		out[id] = newResolution()
 	}
-	err = c.readJournal(ctx, nil, journalWait, func(j *journalRecord, _ *kgo.Record) {
+	err = c.readJournal(ctx, nil, wait, func(j *journalRecord, _ *kgo.Record) {
 		if r := out[j.TopicID]; r != nil {
 			r.take(j)
 		}
@@ -501,7 +510,7 @@ func (r *Resolution) take(j *journalRecord) {
 			last.atMS = j.AtMS
 			return
 		}
-		b := resolvedBy{job: j.Job, atMS: j.AtMS, offsets: map[int32]*Offsets{}}
+		b := resolvedBy{job: j.Job, outcome: outcome, atMS: j.AtMS, offsets: map[int32]*Offsets{}}
 		for p, s := range j.Resolved {
 			b.offsets[p] = &Offsets{}
 			b.offsets[p].Union(s)

@@ -24,9 +24,9 @@ func (c *Conn) bare(job, session, operator string) *replay {
 type Aborted struct {
 	Job      string `json:"job"`
 	Topic    string `json:"topic"`
-	Operator string `json:"operator"` // who held the job
-	Produced *int64 `json:"produced"` // stays where it is: a log knows no way back; nil where the journal could not be read
-	WasState string `json:"was_state"`
+	Operator string `json:"operator"`      // who held the job
+	Produced *int64 `json:"produced"`      // stays where it is: a log knows no way back; nil where the journal could not be read
+	WasState string `json:"was_state"`     // stopped, paused, interrupted, failed, done, aborted, unknown; unfinished: its last session noted no end, and may run
 	SinceMS  *int64 `json:"last_entry_ms"` // nil where the journal could not be read
 }
 
@@ -41,7 +41,7 @@ func (c *Conn) JobState(ctx context.Context, job string) (*Aborted, *Plan, error
 		return nil, nil, err
 	}
 	if !p.found {
-		return nil, nil, &RefusedError{Reason: fmt.Sprintf("the journal does not know the job %s", job), hint: "weir dlt replay PLAN starts one; with a local journal it goes on with weir dlt resume JOB --plan PLAN"}
+		return nil, nil, &RefusedError{Reason: fmt.Sprintf("the journal does not know the job %s", job), hint: "weir dlt replay PLAN starts one; with a local journal it goes on with weir dlt resume JOB --plan PLAN, and there is nothing to abort"}
 	}
 	out := &Aborted{Job: job, Topic: p.topic, Operator: p.operator, Produced: &p.produced, WasState: p.state, SinceMS: &p.atMS}
 	if p.plan == "" {
@@ -56,6 +56,17 @@ func (c *Conn) JobState(ctx context.Context, job string) (*Aborted, *Plan, error
 		return out, nil, fmt.Errorf("read the plan of %s from the journal: %w", job, err)
 	}
 	return out, &plan, nil
+}
+
+// Ended is the refusal to end what has ended: the journal must go on saying how.
+func (a *Aborted) Ended() error {
+	switch a.WasState {
+	case "":
+		return &RefusedError{Reason: fmt.Sprintf("abort %s: this is a discard, not a replay", a.Job), hint: "plan with --again takes discarded letters too"}
+	case "done", "aborted":
+		return &RefusedError{Reason: fmt.Sprintf("abort %s: the job is %s already, nothing was changed", a.Job, a.WasState), hint: "weir dlt list shows what is unresolved"}
+	}
+	return nil
 }
 
 // Abort ends a job for good: its open transaction is taken back, so that readers of its targets go on, and nothing
@@ -85,6 +96,9 @@ func (c *Conn) Abort(ctx context.Context, job, session, operator string) (*Abort
 	// Now nobody writes any more: what was read before may have been less, or nothing.
 	r.p.Topic, r.p.TopicID = r.prog.topic, r.prog.topicID
 	state.Topic, state.Produced, state.Operator, state.WasState, state.SinceMS = r.prog.topic, new(r.prog.produced), r.prog.operator, r.prog.state, new(r.prog.atMS)
+	if err := state.Ended(); err != nil {
+		return state, err
+	}
 	return state, r.note(ctx, "end", "aborted", "by "+operator)
 }
 

@@ -315,6 +315,22 @@ func TestAbort(t *testing.T) {
 	}
 }
 
+// TestAbortedMeanwhile: a session whose job is aborted stops, and does not ask for it to be resumed.
+func TestAbortedMeanwhile(t *testing.T) {
+	c := springCluster(t, 60)
+	p := c.plan(t, PlanOptions{Topic: "orders-dlt", Job: "stop"})
+	first := atStep(c, 2, func() {
+		if _, err := c.Abort(context.Background(), "stop", "s2", "me"); err != nil {
+			t.Error(err)
+		}
+	})
+	rep, err := first.Replay(context.Background(), newTestDecoder(t), p, ReplayOptions{Session: "s1", Batch: 20})
+	fenced, ok := errors.AsType[*FencedError](err)
+	if !ok || !strings.Contains(fenced.Error(), "was aborted meanwhile") || strings.Contains(fenced.Hint(), "resume") || rep.Resume != "" || rep.Produced != 40 {
+		t.Errorf("%v %+v", err, rep)
+	}
+}
+
 // TestDiscovery finds topics that no catalog and no usual name tells of: by a group's name, and by what lies in them.
 func TestDiscovery(t *testing.T) {
 	ctx := context.Background()

@@ -24,7 +24,8 @@ type Listing struct {
 }
 
 // ListedTopic is one dead letter topic. There is no single number called depth: the span counts offsets, stored counts
-// records, unresolved those nobody has handled. A nil figure is one that could not be read.
+// records, unresolved those nobody has handled, each letter of a record that died twice by itself: only reading what every
+// one of them tells would join them. A nil figure is one that could not be read.
 type ListedTopic struct {
 	Topic         string   `json:"topic"`
 	FoundBy       []string `json:"found_by"` // argument, catalog, name, group, config, content

@@ -66,7 +66,7 @@ type PlanCounts struct {
 
 // SkippedGroup is why matching records are left out.
 type SkippedGroup struct {
-	Reason  string             `json:"reason"` // superseded, dup, loop, unrecoverable, replayed, limit
+	Reason  string             `json:"reason"` // superseded, dup, loop, unrecoverable, replayed, discarded, limit
 	Records int64              `json:"records"`
 	Detail  string             `json:"detail"`
 	Offsets map[int32]*Offsets `json:"offsets"`
@@ -134,7 +134,8 @@ type planner struct {
 	list    []candidate
 	samples []sample
 	notes   map[uint8]string
-	oldest  int64 // timestamp of the oldest selected record, in ms
+	done    *Resolution // what was done with the dead letters before
+	oldest  int64       // timestamp of the oldest selected record, in ms
 	codecs  [len(codecs)]int64
 }
 
@@ -195,7 +196,8 @@ func (pl *planner) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := pl.read(ctx, spans, done); err != nil {
+	pl.done = done
+	if err := pl.read(ctx, spans); err != nil {
 		return err
 	}
 	pl.duplicates()

@@ -17,7 +17,7 @@ func (p *Plan) Ready() error {
 	for _, i := range p.Preflight {
 		switch i.Status {
 		case "refuse":
-			return &RefusedError{Reason: i.Check + ": " + i.Detail, hint: "acknowledge with --ack-fanout, or plan with --to"}
+			return &RefusedError{Reason: i.Check + ": " + i.Detail, hint: "plan with --ack-fanout, or with --to"}
 		case "block":
 			return &GateError{Reason: i.Check + ": " + i.Detail}
 		}

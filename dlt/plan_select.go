@@ -38,12 +38,13 @@ const (
 	skipLoop
 	skipUnrecoverable
 	skipReplayed
+	skipDiscarded
 	skipSuperseded
 	skipLimit
 )
 
 func skipWord(n uint8) string {
-	return [...]string{"", "dup", "loop", "unrecoverable", "replayed", "superseded", "limit"}[n]
+	return [...]string{"", "dup", "loop", "unrecoverable", string(Replayed), string(Discarded), "superseded", "limit"}[n]
 }
 
 // interner numbers strings.
@@ -75,7 +76,7 @@ type sample struct {
 const maxSamples = 2_000
 
 // read is the pass over the dead letters.
-func (pl *planner) read(ctx context.Context, spans []Span, done *Resolution) error {
+func (pl *planner) read(ctx context.Context, spans []Span) error {
 	var total int64
 	for _, s := range spans {
 		total += s.Stable - s.Start
@@ -109,7 +110,7 @@ func (pl *planner) read(ctx context.Context, spans []Span, done *Resolution) err
 				return err
 			}
 		}
-		pl.add(&rec, dl, done)
+		pl.add(&rec, dl)
 		if n := k.Attrs.CompressionType(); int(n) < len(codecs) {
 			pl.codecs[n]++
 		}
@@ -117,7 +118,7 @@ func (pl *planner) read(ctx context.Context, spans []Span, done *Resolution) err
 	})
 }
 
-func (pl *planner) add(r *Record, dl *DeadLetter, done *Resolution) {
+func (pl *planner) add(r *Record, dl *DeadLetter) {
 	cd := candidate{partition: r.Partition, offset: r.Offset, crc: pl.sum.checksum(r), topic: -1, op: -1, oo: -1, group: -1}
 	pl.arena.reset() // nothing of the last record is kept
 	mapped := pl.d.mapRecord(&pl.arena, r, dl, pl.p.Job, pl.o.KeepTimestamp)
@@ -143,11 +144,10 @@ func (pl *planner) add(r *Record, dl *DeadLetter, done *Resolution) {
 		}
 	}
 	switch {
-	case done.Has(r.Partition, r.Offset) && !pl.o.Selection.Again:
-		cd.skip = skipReplayed
-		if pl.notes[skipReplayed] == "" {
-			job, at := done.Job(r.Partition, r.Offset)
-			pl.notes[skipReplayed] = fmt.Sprintf("handled by job %s at %s", job, time.UnixMilli(at).UTC().Format(time.RFC3339))
+	case pl.done.Has(r.Partition, r.Offset) && !pl.o.Selection.Again:
+		cd.skip = skipDiscarded
+		if pl.done.done[Replayed].has(r.Partition, r.Offset) { // also where it was discarded before
+			cd.skip = skipReplayed
 		}
 	case replayCount(r.Headers) >= pl.o.MaxReplays && !pl.o.Acks.Loop:
 		cd.skip = skipLoop
@@ -183,7 +183,7 @@ func (pl *planner) duplicates() {
 	}
 	handled := map[in]int64{} // the newest that the journal knows: what died before it came with it
 	for i := range pl.list {
-		if cd := &pl.list[i]; cd.skip == skipReplayed && cd.topic >= 0 && cd.op >= 0 && cd.oo >= 0 {
+		if cd := &pl.list[i]; (cd.skip == skipReplayed || cd.skip == skipDiscarded) && cd.topic >= 0 && cd.op >= 0 && cd.oo >= 0 {
 			k := in{at{cd.topic, cd.group, cd.op, cd.oo}, cd.partition}
 			handled[k] = max(handled[k], cd.offset)
 		}
@@ -196,7 +196,7 @@ func (pl *planner) duplicates() {
 		k := at{cd.topic, cd.group, cd.op, cd.oo}
 		if after, ok := handled[in{k, cd.partition}]; ok && cd.offset < after {
 			cd.skip = skipDup
-			pl.notes[skipDup] = "the same record died more than once for the same group; the newest is taken, or was"
+			pl.notes[skipDup] = "the same record died more than once for the same group; the newest is taken, or was handled already. These stay unresolved until they are discarded"
 			continue
 		}
 		j, ok := newest[k]
@@ -211,7 +211,7 @@ func (pl *planner) duplicates() {
 		} else {
 			cd.skip = skipDup
 		}
-		pl.notes[skipDup] = "the same record died more than once for the same group; the newest is taken"
+		pl.notes[skipDup] = "the same record died more than once for the same group; the newest is taken. These stay unresolved until they are discarded"
 	}
 }
 
@@ -283,8 +283,35 @@ func (pl *planner) fill(spans []Span) {
 	}
 	p.Targets = slices.DeleteFunc(p.Targets, func(t Target) bool { return t.Records == 0 })
 	for _, k := range slices.Sorted(maps.Keys(skipped)) {
+		if k == skipReplayed || k == skipDiscarded {
+			skipped[k].Detail = pl.done.handledBy(Outcome(skipped[k].Reason), skipped[k].Offsets)
+		}
 		p.Skipped = append(p.Skipped, *skipped[k])
 	}
 	// What holds nothing selected need not be read again.
 	p.Ranges = slices.DeleteFunc(p.Ranges, func(r PlannedRange) bool { return r.Selected.Len() == 0 })
+}
+
+// handledBy says which jobs did this with some of the dead letters: the last one by name.
+func (r *Resolution) handledBy(outcome Outcome, offsets map[int32]*Offsets) string {
+	newest := map[string]int64{}
+	for _, b := range r.jobs {
+		for p, s := range b.offsets {
+			if b.outcome == outcome && offsets[p] != nil && s.common(offsets[p]).Len() > 0 {
+				newest[b.job] = max(newest[b.job], b.atMS)
+			}
+		}
+	}
+	last := slices.MaxFunc(slices.Collect(maps.Keys(newest)), func(a, b string) int {
+		return cmp.Or(cmp.Compare(newest[a], newest[b]), cmp.Compare(a, b))
+	})
+	at := time.UnixMilli(newest[last]).UTC().Format(time.RFC3339)
+	switch n := len(newest) - 1; n {
+	case 0:
+		return fmt.Sprintf("handled by job %s at %s", last, at)
+	case 1:
+		return fmt.Sprintf("handled by job %s and another one, the last at %s", last, at)
+	default:
+		return fmt.Sprintf("handled by job %s and %d others, the last at %s", last, n, at)
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -16,22 +17,65 @@ import (
 
 // fanOut finds the groups that will get the records again.
 func (pl *planner) fanOut(ctx context.Context) error {
-	groups, err := pl.c.Admin.ListGroups(ctx)
+	groups, found := pl.c.readers(ctx, pl.p.Targets, pl.o.Acks.FanOut)
+	pl.p.FanOut = append(pl.p.FanOut, groups...)
+	pl.p.Preflight = append(pl.p.Preflight, found...)
+	return ctx.Err()
+}
+
+// The checks of who reads the targets.
+const (
+	checkGroups = "groups of the targets"
+	checkGroup  = "group "
+	checkFanOut = "fan-out of "
+)
+
+// FanOutNow asks again who reads the targets of a plan: a group that came since would get the records, too, and nobody
+// decided about it. It returns the plan with the groups of today and the other checks as they were, and what it found.
+// What was begun is not refused any more.
+func (c *Conn) FanOutNow(ctx context.Context, p *Plan, resume bool) (*Plan, []PreflightItem) {
+	now := *p
+	m, err := c.Admin.BrokerMetadata(ctx)
+	if err == nil && m.Cluster != p.ClusterID {
+		return p, nil // its groups say nothing of the plan, which Replay refuses
+	}
+	now.Preflight = slices.DeleteFunc(slices.Clone(p.Preflight), func(i PreflightItem) bool {
+		return i.Check == checkGroups || strings.HasPrefix(i.Check, checkGroup) || strings.HasPrefix(i.Check, checkFanOut)
+	})
+	groups, found := c.readers(ctx, p.Targets, p.Acks.FanOut || resume)
+	if groups == nil { // not known: those of the plan are the last word
+		return &now, found
+	}
+	now.FanOut = groups
+	for _, g := range p.FanOut {
+		if !slices.ContainsFunc(groups, func(n FanOutGroup) bool { return n.Group == g.Group && n.Topic == g.Topic }) {
+			g.State = "gone since the plan, or hidden" // a broker does not list what the caller may not see
+			now.FanOut = append(now.FanOut, g)
+		}
+	}
+	return &now, found
+}
+
+// Unmet says whether some check stands in the way, and why.
+func Unmet(checks []PreflightItem) error { return (&Plan{Preflight: checks}).Ready() }
+
+// readers finds the groups that read the targets, nil where they are not known, and what is to be said of them.
+func (c *Conn) readers(ctx context.Context, targets []Target, acked bool) (out []FanOutGroup, found []PreflightItem) {
+	groups, err := c.Admin.ListGroups(ctx)
 	if err != nil {
-		pl.check("groups of the targets", "unknown", err.Error())
-		return nil
+		return nil, []PreflightItem{{checkGroups, "unknown", err.Error()}}
 	}
 	names := groups.Groups()
-	fetched := pl.c.Admin.FetchManyOffsets(ctx, names...)
+	fetched := c.Admin.FetchManyOffsets(ctx, names...)
 	seen := map[FanOutGroup]bool{}
-	for _, t := range pl.p.Targets {
+	for _, t := range targets {
 		for _, g := range names {
 			f, ok := fetched[g]
 			if !ok {
 				continue
 			}
 			if f.Err != nil {
-				pl.check("group "+g, "unknown", f.Err.Error())
+				found = append(found, PreflightItem{checkGroup + g, "unknown", f.Err.Error()})
 				continue
 			}
 			for _, o := range f.Fetched[t.Topic] {
@@ -41,20 +85,20 @@ func (pl *planner) fanOut(ctx context.Context) error {
 			}
 		}
 	}
-	pl.p.FanOut = slices.AppendSeq([]FanOutGroup{}, maps.Keys(seen))
-	slices.SortFunc(pl.p.FanOut, func(a, b FanOutGroup) int {
+	out = slices.AppendSeq([]FanOutGroup{}, maps.Keys(seen))
+	slices.SortFunc(out, func(a, b FanOutGroup) int {
 		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Group, b.Group))
 	})
 	per := map[string]int{}
-	for _, g := range pl.p.FanOut {
+	for _, g := range out {
 		per[g.Topic]++
 	}
-	for _, t := range pl.p.Targets {
-		if n := per[t.Topic]; n > 1 && !pl.o.Acks.FanOut {
-			pl.check("fan-out of "+t.Topic, "refuse", fmt.Sprintf("%d groups will get the records again: acknowledge with --ack-fanout, or name a private target with --to", n))
+	for _, t := range targets {
+		if n := per[t.Topic]; n > 1 && !acked {
+			found = append(found, PreflightItem{checkFanOut + t.Topic, "refuse", fmt.Sprintf("%d groups will get the records again: acknowledge with --ack-fanout, or name a private target with --to", n)})
 		}
 	}
-	return nil
+	return out, found
 }
 
 func (pl *planner) preflight(ctx context.Context, spans []Span) error {

@@ -12,11 +12,15 @@ import (
 
 // FencedError says that another operator took the job over. This session must not come back: it would take it away.
 type FencedError struct {
-	Job string
-	Err error
+	Job     string
+	Err     error
+	aborted bool // and ended it
 }
 
 func (e *FencedError) Error() string {
+	if e.aborted {
+		return fmt.Sprintf("replay %s: the job was aborted meanwhile: stopped here: %v", e.Job, e.Err)
+	}
 	return fmt.Sprintf("replay %s: another operator took the job over, or a transaction timed out: stopped here: %v", e.Job, e.Err)
 }
 
@@ -27,7 +31,23 @@ func (e *FencedError) Code() string { return "failed" }
 
 // Hint says what to do next.
 func (e *FencedError) Hint() string {
+	if e.aborted {
+		return planAgain
+	}
 	return "see whether somebody else replays it; if nobody does: weir dlt resume " + e.Job
+}
+
+const planAgain = "plan again: what was replayed is known"
+
+// tookOver asks the journal whether who took the job over did it to end it: then nobody can resume it.
+func (r *replay) tookOver(ctx context.Context, err error) {
+	f, ok := errors.AsType[*FencedError](err)
+	if !ok || r.local() {
+		return
+	}
+	if p, err := r.progressNow(context.WithoutCancel(ctx), lookWait); err == nil && p.state == "aborted" {
+		f.aborted, r.prog.state = true, p.state
+	}
 }
 
 // againError asks for another attempt, or tells that the one before was committed after all.
@@ -84,13 +104,13 @@ func fencing(err error) bool {
 // not. Making a new client would take it back from them, so the journal is asked, and without certainty we stop.
 func (r *replay) afterFence(ctx context.Context, cause, aerr error) error {
 	if aerr != nil {
-		return &FencedError{r.p.Job, errors.Join(cause, aerr)}
+		return &FencedError{Job: r.p.Job, Err: errors.Join(cause, aerr)}
 	}
 	if err := r.cl.BeginTransaction(); err != nil {
-		return &FencedError{r.p.Job, errors.Join(cause, err)}
+		return &FencedError{Job: r.p.Job, Err: errors.Join(cause, err)}
 	}
 	if err := r.cl.EndTransaction(ctx, kgo.TryAbort); err != nil {
-		return &FencedError{r.p.Job, errors.Join(cause, err)}
+		return &FencedError{Job: r.p.Job, Err: errors.Join(cause, err)}
 	}
 	p, err := r.progressNow(ctx, journalWait)
 	if err != nil {
@@ -107,7 +127,7 @@ func (r *replay) afterFence(ctx context.Context, cause, aerr error) error {
 // names this session, though: else the new client would fence its successor.
 func (r *replay) unknownCommit(ctx context.Context, j *journalRecord, cause error) error {
 	if errors.Is(cause, kerr.ProducerFenced) { // the one error that leaves no doubt
-		return &FencedError{r.p.Job, cause}
+		return &FencedError{Job: r.p.Job, Err: cause}
 	}
 	if fencing(cause) {
 		_ = r.cl.EndTransaction(ctx, kgo.TryAbort)
@@ -145,7 +165,7 @@ func (r *replay) settled(now *progress, j *journalRecord, cause error) (committe
 			case j != nil && len(j.Next) > 0 && o == max(j.Next[p], r.prog.next[p]):
 				committed = committed || o != r.prog.next[p]
 			case o != r.prog.next[p]:
-				return false, &FencedError{r.p.Job, fmt.Errorf("another session has come to offset %d of partition %d: %w", o, p, cause)}
+				return false, &FencedError{Job: r.p.Job, Err: fmt.Errorf("another session has come to offset %d of partition %d: %w", o, p, cause)}
 			}
 		}
 		return committed, nil
@@ -157,7 +177,7 @@ func (r *replay) settled(now *progress, j *journalRecord, cause error) (committe
 		return true, nil
 	}
 	if !now.found {
-		return false, &FencedError{r.p.Job, fmt.Errorf("the journal does not hold what this session wrote to it: %w", cause)}
+		return false, &FencedError{Job: r.p.Job, Err: fmt.Errorf("the journal does not hold what this session wrote to it: %w", cause)}
 	}
-	return false, &FencedError{r.p.Job, fmt.Errorf("the journal names session %s of %s: %w", now.session, now.operator, cause)}
+	return false, &FencedError{Job: r.p.Job, Err: fmt.Errorf("the journal names session %s of %s: %w", now.session, now.operator, cause)}
 }

@@ -99,6 +99,7 @@ func (c *Conn) Replay(ctx context.Context, d *Decoder, p *Plan, o ReplayOptions)
 	}
 	defer r.close()
 	err := r.run(ctx)
+	r.tookOver(ctx, err)
 	r.finish(err)
 	if err == nil {
 		err = r.rep.check()
@@ -123,7 +124,7 @@ func (r *replay) run(ctx context.Context) error {
 		return err
 	}
 	if r.prog.state == "aborted" {
-		return &RefusedError{Reason: fmt.Sprintf("replay %s: the job was aborted", r.p.Job), hint: "plan again: what was replayed is known"}
+		return &RefusedError{Reason: fmt.Sprintf("replay %s: the job was aborted", r.p.Job), hint: planAgain}
 	}
 	var todo []Range
 	for _, rg := range r.p.Ranges {

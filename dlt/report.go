@@ -83,7 +83,7 @@ func (r *replay) finish(err error) {
 		rep.State = cmp.Or(rep.State, "stopped")
 	}
 	switch {
-	case rep.Remaining == 0:
+	case rep.Remaining == 0, r.prog != nil && r.prog.state == "aborted":
 	case over:
 		rep.Reason += ": plan again"
 	case begun:

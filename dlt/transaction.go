@@ -194,7 +194,7 @@ func (r *replay) try(ctx context.Context, items []item, j *journalRecord) error 
 		return r.noteOnly(ctx, items, j)
 	}
 	if err := r.cl.BeginTransaction(); err != nil {
-		return &FencedError{r.p.Job, err}
+		return &FencedError{Job: r.p.Job, Err: err}
 	}
 	err := r.produce(ctx, items, j)
 	if err != nil {

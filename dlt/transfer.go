@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -53,6 +54,31 @@ type Imported struct {
 	Stopped *string `json:"stopped"`
 }
 
+// partitionOf is where an imported record goes: to its own partition, or to another where the topic has fewer.
+func partitionOf(rec *Record, td kadm.TopicDetail) (p int32, remapped bool) {
+	n := int32(max(1, len(td.Partitions))) // #nosec G115 -- a number of partitions
+	return rec.Partition % n, rec.Partition >= n
+}
+
+// CheckImport reads an archive to its end and says what Import would do.
+func (c *Conn) CheckImport(ctx context.Context, r io.Reader, name, topic string) (*Imported, error) {
+	td, err := c.topicDetail(ctx, topic)
+	if err != nil {
+		return nil, fmt.Errorf("import into %s: %w", topic, err)
+	}
+	out := &Imported{Topic: topic}
+	for rec, err := range ReadArchive(r, name) {
+		if err = errors.Join(err, ctx.Err()); err != nil {
+			return nil, err
+		}
+		out.Records++
+		if _, remapped := partitionOf(rec, td); remapped {
+			out.Remapped++
+		}
+	}
+	return out, nil
+}
+
 // Import writes an archive into a topic: the same bytes, timestamps and, where they exist, partitions. It is not
 // idempotent: a second import writes everything again.
 func (c *Conn) Import(ctx context.Context, r io.Reader, name, topic string) (*Imported, error) {
@@ -86,9 +112,9 @@ func (c *Conn) Import(ctx context.Context, r io.Reader, name, topic string) (*Im
 		if err != nil {
 			return out, errors.Join(flush(), err)
 		}
-		k := &kgo.Record{Topic: topic, Partition: rec.Partition, Key: rec.Key, Value: rec.Value}
-		if int(rec.Partition) >= len(td.Partitions) || rec.Partition < 0 {
-			k.Partition = max(0, rec.Partition%int32(max(1, len(td.Partitions)))) // #nosec G115 -- a number of partitions
+		k := &kgo.Record{Topic: topic, Key: rec.Key, Value: rec.Value}
+		var remapped bool
+		if k.Partition, remapped = partitionOf(rec, td); remapped {
 			out.Remapped++
 		}
 		if rec.TimestampMS >= 0 {
