@@ -96,7 +96,7 @@ func Open(ctx context.Context, p Profile, o Options) (*Conn, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
-	p.Brokers = ParseBrokers(p.Brokers...)
+	p.Brokers = p.addresses()
 	opts, dial, secure, err := clientOpts(ctx, &p, o)
 	if err != nil {
 		return nil, err
