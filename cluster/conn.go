@@ -59,6 +59,8 @@ type Broker struct {
 // Addr is host:port.
 func (b Broker) Addr() string { return net.JoinHostPort(b.Host, strconv.Itoa(int(b.Port))) }
 
+func (b Broker) String() string { return fmt.Sprintf("broker %d at %s", b.ID, b.Addr()) }
+
 // Conn is an open connection to one cluster. Client and Admin share one set of
 // network connections; NewClient makes further ones under the same profile.
 type Conn struct {

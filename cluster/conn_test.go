@@ -22,6 +22,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -320,6 +321,30 @@ func TestClassifyAfterFirstAnswer(t *testing.T) {
 	err = Classify("list topics", "", err)
 	if cl := classOf(err); cl != Unreachable && cl != TimedOut {
 		t.Errorf("class %v: %v", cl, err)
+	}
+}
+
+// TestErrorNamesTheBroker: of three brokers it matters which one went away.
+func TestErrorNamesTheBroker(t *testing.T) {
+	k := fake(t)
+	address := k.ListenAddrs()[0]
+	c := open(t, Profile{Brokers: []string{address}}, Options{})
+	k.ControlKey(kmsg.ListGroups.Int16(), func(kmsg.Request) (kmsg.Response, error, bool) {
+		k.KeepControl()
+		return nil, errors.New("gone"), true // cuts the connection
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	_, err := c.Groups(ctx, nil, nil)
+	if want := "list groups: broker 0 at " + address + ": "; classOf(err) != Unreachable || !errContains(err, want) {
+		t.Errorf("class %v: %v, want %s", classOf(err), err, want)
+	}
+	if strings.Count(err.Error(), address) != 1 {
+		t.Errorf("the address stands twice: %v", err)
+	}
+	dial := &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(10, 0, 0, 7), Port: 9092}, Err: syscall.ECONNREFUSED}
+	if err := Classify("create topic", "a", dial); !errContains(err, "create topic a: broker at 10.0.0.7:9092: connection refused") {
+		t.Errorf("got %v", err)
 	}
 }
 
