@@ -137,6 +137,37 @@ func TestOpenOneLiveAmongDead(t *testing.T) {
 	}
 }
 
+// TestOpenAdvertisedAddressesRefuse: the address that was named answers, and sends to others
+// where nobody listens. One that answers is enough.
+func TestOpenAdvertisedAddressesRefuse(t *testing.T) {
+	k := fake(t, kfake.NumBrokers(2))
+	advertised := k.ListenAddrs()
+	var refused []string
+	o := Options{Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+		switch {
+		case address == "bootstrap:9092":
+			address = advertised[0]
+		case slices.Contains(refused, address):
+			return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
+		}
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}}
+	p := Profile{Brokers: []string{"bootstrap:9092"}}
+	open(t, p, o)
+	refused = advertised[1:]
+	open(t, p, o)
+	refused = advertised
+	start := time.Now()
+	_, err := Open(t.Context(), p, o)
+	want := fmt.Sprintf("connect to broker 0 at %s, broker 1 at %s, as advertised: connection refused", advertised[0], advertised[1])
+	if classOf(err) != Unreachable || err.Error() != want || !strings.HasPrefix(hintOf(err), "bootstrap:9092 answers") || !strings.Contains(hintOf(err), "advertised.listeners") {
+		t.Errorf("class %v: %v\nhint: %s", classOf(err), err, hintOf(err))
+	}
+	if took := time.Since(start); took > time.Second {
+		t.Errorf("took %s", took)
+	}
+}
+
 func TestOpenUnknownHost(t *testing.T) {
 	dial := func(_ context.Context, _, address string) (net.Conn, error) {
 		host, _, _ := net.SplitHostPort(address)
