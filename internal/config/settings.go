@@ -76,10 +76,15 @@ func fileState(path string) string {
 }
 
 // SetCurrentProfile writes current_profile into the user file, keeping the rest of
-// it with its comments. The file is replaced in one step, with mode 0600.
+// it with its comments. The file is replaced in one step, with mode 0600. A profile that
+// only a project knows is refused: everywhere else, no command would find it.
 func (c *Config) SetCurrentProfile(name string) error {
 	if c.UserPath == "" {
 		return bad("set HOME or XDG_CONFIG_HOME to a full path, or name a file with --config", "write the current profile: there is no home folder")
+	}
+	if _, ok := c.User.Profiles[name]; !ok {
+		return bad("write it as profile: "+name+" into weir.yaml for all who work on the project, name it with -C, or define it in "+c.UserPath,
+			"profile %s stands in %s only, and the current profile counts outside of the project too", name, c.Project.Path)
 	}
 	var doc yaml.Node
 	switch b, err := os.ReadFile(c.UserPath); {
