@@ -91,6 +91,22 @@ func (s Store) IsZero() bool { return s == Store{} }
 // IsZero says that nothing about TLS is set.
 func (t TLS) IsZero() bool { return t == TLS{} }
 
+// Inline names what a Java properties file holds itself, instead of naming a file: ca,
+// cert, key.
+func (t *TLS) Inline() []string {
+	var out []string
+	if t.caPEM != "" {
+		out = append(out, "ca")
+	}
+	if t.certPEM != "" {
+		out = append(out, "cert")
+	}
+	if !t.keyPEM.IsZero() {
+		out = append(out, "key")
+	}
+	return out
+}
+
 // SASL holds the settings of authentication.
 type SASL struct {
 	// Mechanism is PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or AWS_MSK_IAM.
