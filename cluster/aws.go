@@ -156,7 +156,7 @@ func parseAWSKeys(b []byte, subject string) (aws.Auth, error) {
 }
 
 func (c awsChain) process(ctx context.Context, subject string, command Secret) (aws.Auth, error) {
-	out, err := command.Resolve(ctx, c.lookup)
+	out, err := command.Resolve(ctx, subject, c.lookup)
 	if err != nil {
 		return aws.Auth{}, awsError(subject, "run it by hand to see what it says", errors.Unwrap(err))
 	}
@@ -194,7 +194,7 @@ func (c awsChain) container(ctx context.Context) (aws.Auth, error) {
 	}
 	token := c.env("AWS_CONTAINER_AUTHORIZATION_TOKEN")
 	if f := c.env("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"); f != "" {
-		if token, err = SecretFromFile(f).Resolve(ctx, c.lookup); err != nil {
+		if token, err = SecretFromFile(f).Resolve(ctx, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", c.lookup); err != nil {
 			return aws.Auth{}, err
 		}
 	}
@@ -261,7 +261,7 @@ func (c awsChain) instance(ctx context.Context) (aws.Auth, error) {
 // webIdentity exchanges a Kubernetes service account's token at STS.
 func (c awsChain) webIdentity(ctx context.Context, file, role, session string) (aws.Auth, error) {
 	const subject = "by web identity"
-	token, err := SecretFromFile(file).Resolve(ctx, c.lookup)
+	token, err := SecretFromFile(file).Resolve(ctx, "web identity token", c.lookup)
 	if err != nil {
 		return aws.Auth{}, err
 	}

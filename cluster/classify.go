@@ -43,7 +43,10 @@ func Classify(op, subject string, err error) error {
 }
 
 func classify(op, subject string, err error) *Error {
-	e := &Error{Op: op, What: subject, Err: err}
+	e := &Error{Op: op, What: subject, Broker: brokerOf(op, err), Err: err}
+	if b, ok := errors.AsType[*brokerError](err); ok {
+		e.Err = b.err // without the broker, which stands beside it
+	}
 	if ke, ok := errors.AsType[*kerr.Error](err); ok {
 		classifyKafka(e, ke)
 		return e
@@ -71,6 +74,18 @@ func classify(op, subject string, err error) *Error {
 		e.Class, e.Remedy = Unreachable, hintRetry
 	}
 	return e
+}
+
+// brokerOf tells which broker failed, where the error knows it. The subject of the first
+// request is its address already.
+func brokerOf(op string, err error) string {
+	if b, ok := errors.AsType[*brokerError](err); ok {
+		return b.broker.String()
+	}
+	if oe, ok := errors.AsType[*net.OpError](err); ok && oe.Addr != nil && op != opConnect {
+		return "broker at " + oe.Addr.String()
+	}
+	return ""
 }
 
 // classifyKafka places an error code of the protocol.

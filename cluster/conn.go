@@ -59,6 +59,8 @@ type Broker struct {
 // Addr is host:port.
 func (b Broker) Addr() string { return net.JoinHostPort(b.Host, strconv.Itoa(int(b.Port))) }
 
+func (b Broker) String() string { return fmt.Sprintf("broker %d at %s", b.ID, b.Addr()) }
+
 // Conn is an open connection to one cluster. Client and Admin share one set of
 // network connections; NewClient makes further ones under the same profile.
 type Conn struct {
@@ -96,7 +98,7 @@ func Open(ctx context.Context, p Profile, o Options) (*Conn, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
-	p.Brokers = ParseBrokers(p.Brokers...)
+	p.Brokers = p.addresses()
 	opts, dial, secure, err := clientOpts(ctx, &p, o)
 	if err != nil {
 		return nil, err
@@ -109,7 +111,11 @@ func Open(ctx context.Context, p Profile, o Options) (*Conn, error) {
 		}
 	}
 	if len(up) == 0 {
-		return nil, unreachable(ctx, &p, seeds)
+		hint := "check the address and that the brokers run; weir doctor tells more"
+		if p.Source != "" {
+			hint = "the address comes from " + p.Source + ": " + hint
+		}
+		return nil, unreachable(ctx, subjectOf(p.Brokers), hint, seeds)
 	}
 	opts = append(opts, kgo.SeedBrokers(up...))
 	opts = append(opts, o.Client...)
@@ -129,6 +135,34 @@ func Open(ctx context.Context, p Profile, o Options) (*Conn, error) {
 			"the cluster's id is %s, and %s is pinned", orUnknown(c.ClusterID), p.ClusterID)
 	}
 	return c, nil
+}
+
+// ReachAdvertised dials what the brokers advertise, unless an address that answered is
+// among it. What partitions and groups hold is asked there, and the client would try dead
+// addresses for a minute. One that answers is enough to go on.
+func (c *Conn) ReachAdvertised(ctx context.Context) error {
+	if slices.ContainsFunc(c.Brokers, func(b Broker) bool { return slices.Contains(c.up, b.Addr()) }) {
+		return nil
+	}
+	var tried []Seed
+	var names []string
+	for some := range slices.Chunk(c.Brokers, 8) { // a big cluster is not dialled as a whole
+		addresses := make([]string, len(some))
+		for i, b := range some {
+			addresses[i] = b.Addr()
+			names = append(names, b.String())
+		}
+		seeds := dialSeeds(ctx, addresses, c.dial)
+		if slices.ContainsFunc(seeds, func(s Seed) bool { return s.Up }) {
+			return nil
+		}
+		tried = append(tried, seeds...)
+	}
+	if len(tried) == 0 {
+		return nil
+	}
+	return unreachable(ctx, subjectOf(names)+", as advertised",
+		subjectOf(c.up)+" answers and sends clients there: what the brokers have in advertised.listeners must be reachable from here", tried)
 }
 
 // Close releases the connection. A nil Conn is fine.
@@ -263,7 +297,7 @@ func withPort(address string) string {
 }
 
 // unreachable is the one line for no address answering.
-func unreachable(ctx context.Context, p *Profile, seeds []Seed) error {
+func unreachable(ctx context.Context, subject, hint string, seeds []Seed) error {
 	if err := context.Cause(ctx); errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -282,11 +316,7 @@ func unreachable(ctx context.Context, p *Profile, seeds []Seed) error {
 	if timeouts == len(seeds) {
 		class = TimedOut
 	}
-	hint := "check the address and that the brokers run; weir doctor tells more"
-	if p.Source != "" {
-		hint = "the address comes from " + p.Source + ": " + hint
-	}
-	return &Error{Class: class, Op: opConnect, What: subjectOf(p.Brokers), Err: errors.New(strings.Join(reasons, "; ")), Remedy: hint}
+	return &Error{Class: class, Op: opConnect, What: subject, Err: errors.New(strings.Join(reasons, "; ")), Remedy: hint}
 }
 
 func subjectOf(addresses []string) string {

@@ -22,6 +22,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -133,6 +134,40 @@ func TestOpenOneLiveAmongDead(t *testing.T) {
 	}
 	if up != 1 || len(c.Seeds) != 4 {
 		t.Errorf("seeds %+v", c.Seeds)
+	}
+}
+
+// TestReachAdvertised: the address that was named answers, and sends to others where nobody
+// listens. One that answers is enough.
+func TestReachAdvertised(t *testing.T) {
+	k := fake(t, kfake.NumBrokers(2))
+	advertised := k.ListenAddrs()
+	var refused []string
+	o := Options{Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+		switch {
+		case address == "bootstrap:9092":
+			address = advertised[0]
+		case slices.Contains(refused, address):
+			return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
+		}
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}}
+	c := open(t, Profile{Brokers: []string{"bootstrap:9092"}}, o)
+	for n := 2; n > 0; n-- {
+		refused = advertised[n:]
+		if err := c.ReachAdvertised(t.Context()); err != nil {
+			t.Errorf("%v refused: %v", refused, err)
+		}
+	}
+	refused = advertised
+	start := time.Now()
+	err := c.ReachAdvertised(t.Context())
+	want := fmt.Sprintf("connect to broker 0 at %s, broker 1 at %s, as advertised: connection refused", advertised[0], advertised[1])
+	if classOf(err) != Unreachable || err.Error() != want || !strings.HasPrefix(hintOf(err), "bootstrap:9092 answers") || !strings.Contains(hintOf(err), "advertised.listeners") {
+		t.Errorf("class %v: %v\nhint: %s", classOf(err), err, hintOf(err))
+	}
+	if took := time.Since(start); took > time.Second {
+		t.Errorf("took %s", took)
 	}
 }
 
@@ -320,6 +355,30 @@ func TestClassifyAfterFirstAnswer(t *testing.T) {
 	err = Classify("list topics", "", err)
 	if cl := classOf(err); cl != Unreachable && cl != TimedOut {
 		t.Errorf("class %v: %v", cl, err)
+	}
+}
+
+// TestErrorNamesTheBroker: of three brokers it matters which one went away.
+func TestErrorNamesTheBroker(t *testing.T) {
+	k := fake(t)
+	address := k.ListenAddrs()[0]
+	c := open(t, Profile{Brokers: []string{address}}, Options{})
+	k.ControlKey(kmsg.ListGroups.Int16(), func(kmsg.Request) (kmsg.Response, error, bool) {
+		k.KeepControl()
+		return nil, errors.New("gone"), true // cuts the connection
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	_, err := c.Groups(ctx, nil, nil)
+	if want := "list groups: broker 0 at " + address + ": "; classOf(err) != Unreachable || !errContains(err, want) {
+		t.Errorf("class %v: %v, want %s", classOf(err), err, want)
+	}
+	if strings.Count(err.Error(), address) != 1 {
+		t.Errorf("the address stands twice: %v", err)
+	}
+	dial := &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(10, 0, 0, 7), Port: 9092}, Err: syscall.ECONNREFUSED}
+	if err := Classify("create topic", "a", dial); !errContains(err, "create topic a: broker at 10.0.0.7:9092: connection refused") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -115,7 +115,7 @@ func (c *Conn) handshake(ctx context.Context, address string) (*tls.ConnectionSt
 // Diagnose turns an observation into checks, always the same ones in the same order.
 func Diagnose(o Observation) []Check {
 	return []Check{
-		checkBrokers(o), checkTLS(o), checkAuthentication(o), checkVersions(o), checkRights(o), checkPlaintext(o), checkClusterID(o),
+		checkSettings(o), checkBrokers(o), checkTLS(o), checkAuthentication(o), checkVersions(o), checkRights(o), checkPlaintext(o), checkClusterID(o),
 	}
 }
 
@@ -140,8 +140,28 @@ func (o *Observation) failure() (class Class, text, hint string) {
 	return e.Class, e.Error(), e.Remedy
 }
 
+// unusable is the error of settings that could not be used, before anybody was asked or
+// while a credential was to be read; nil when the way to the brokers failed or nothing did.
+func (o *Observation) unusable() *Error {
+	if e, ok := errors.AsType[*Error](o.Err); ok && e.Op != opConnect {
+		return e
+	}
+	return nil
+}
+
+func checkSettings(o Observation) Check {
+	const name = "settings"
+	if e := o.unusable(); e != nil {
+		return fail(name, e.Remedy, "%s", e)
+	}
+	return pass(name, "complete and readable")
+}
+
 func checkBrokers(o Observation) Check {
 	const name = "brokers reachable"
+	if o.unusable() != nil {
+		return skip(name, "not asked: the settings cannot be used")
+	}
 	if o.Err != nil {
 		class, text, hint := o.failure()
 		switch class {
@@ -189,6 +209,8 @@ func checkTLS(o Observation) Check {
 	switch {
 	case !o.Profile.UsesTLS():
 		return skip(name, "%s does not use it", o.Profile.Protocol())
+	case o.unusable() != nil:
+		return skip(name, "no connection")
 	case o.Err != nil:
 		class, text, hint := o.failure()
 		if class == Misconfigured {
@@ -333,13 +355,14 @@ func checkRights(o Observation) Check {
 
 func checkPlaintext(o Observation) Check {
 	const name = "plaintext listener"
-	if o.Err != nil {
+	// Credentials that were refused have crossed the network.
+	if class, _, _ := o.failure(); o.Err != nil && class != Unauthenticated {
 		return skip(name, "no connection")
 	}
 	if o.Profile.UsesTLS() {
 		return pass(name, "not used: the connection is encrypted")
 	}
-	addresses := slices.Clone(o.Profile.Brokers)
+	addresses := o.Profile.addresses()
 	for _, b := range o.Brokers {
 		addresses = append(addresses, b.Addr())
 	}

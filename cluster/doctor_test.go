@@ -16,6 +16,27 @@ func TestPlaintextWithoutConnection(t *testing.T) {
 	}
 }
 
+// TestPasswordInTheClearIsToldWhenRefused: a password that was refused has crossed the
+// network like one that was taken.
+func TestPasswordInTheClearIsToldWhenRefused(t *testing.T) {
+	refused := &Error{Class: Unauthenticated, Op: opConnect, Err: errors.New("SASL_AUTHENTICATION_FAILED")}
+	for _, c := range []struct {
+		protocol Protocol
+		address  string
+		status   CheckStatus
+		detail   string
+	}{
+		{SASLPlaintext, "kafka.example:9092", Fail, "the password crosses the network in the clear"},
+		{SASLPlaintext, "SASL_PLAINTEXT://127.0.0.1:9092", Pass, "not encrypted, but it does not leave this machine"},
+		{SASLSSL, "kafka.example:9093", Pass, "not used: the connection is encrypted"},
+	} {
+		o := Observation{Profile: Profile{SecurityProtocol: c.protocol, SASL: SASL{Mechanism: Plain}, Brokers: []string{c.address}}, Err: refused}
+		if got := checkPlaintext(o); got.Status != c.status || got.Detail != c.detail {
+			t.Errorf("%s %s: %+v", c.protocol, c.address, got)
+		}
+	}
+}
+
 // TestRightsOnAClusterNotAsked tells a broker that says nothing from one that did not answer.
 func TestRightsOnAClusterNotAsked(t *testing.T) {
 	some := []Topic{{Name: "orders"}}

@@ -54,11 +54,12 @@ func (c Class) String() string {
 }
 
 // Error is a failure of the cluster or of the way to it: what was tried (Op), on
-// what (What), what came back (Err) and what to do next (Remedy).
+// what (What), from which broker, what came back (Err) and what to do next (Remedy).
 type Error struct {
 	Class  Class
 	Op     string // what was tried, such as "create topic"
 	What   string // on what, such as the topic's name or the broker's address
+	Broker string // the broker that it came from, "broker 2 at host:port", where that is known
 	Err    error  // what came back; its text never holds a secret
 	Remedy string // the hint: one imperative sentence, or empty
 }
@@ -68,6 +69,9 @@ func (e *Error) Error() string {
 	if head := strings.TrimSpace(e.Op + " " + e.What); head != "" {
 		parts = append(parts, head)
 	}
+	if e.Broker != "" {
+		parts = append(parts, e.Broker)
+	}
 	if e.Err != nil {
 		parts = append(parts, e.Err.Error())
 	} else {
@@ -75,6 +79,15 @@ func (e *Error) Error() string {
 	}
 	return strings.Join(parts, ": ")
 }
+
+// brokerError is a failure with the broker that was asked.
+type brokerError struct {
+	broker Broker
+	err    error
+}
+
+func (b *brokerError) Error() string { return b.broker.String() + ": " + b.err.Error() }
+func (b *brokerError) Unwrap() error { return b.err }
 
 // Unwrap gives errors.Is and errors.As the cause.
 func (e *Error) Unwrap() error { return e.Err }

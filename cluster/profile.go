@@ -34,7 +34,8 @@ type Profile struct {
 	// "profile prod in /home/a/.config/weir/config.yaml".
 	Source string `json:"source" yaml:"-"`
 
-	// Brokers are the addresses to start from, host or host:port (port 9092 when absent).
+	// Brokers are the addresses to start from, host or host:port (port 9092 when absent). A
+	// security protocol before one, as in SSL://host:9093, must be the connection's own.
 	Brokers []string `json:"brokers" yaml:"brokers"`
 	// SecurityProtocol is PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL. When empty it
 	// follows from what else is set, and credentials are never sent without TLS:
@@ -89,6 +90,22 @@ func (s Store) IsZero() bool { return s == Store{} }
 
 // IsZero says that nothing about TLS is set.
 func (t TLS) IsZero() bool { return t == TLS{} }
+
+// Inline names what a Java properties file holds itself, instead of naming a file: ca,
+// cert, key.
+func (t *TLS) Inline() []string {
+	var out []string
+	if t.caPEM != "" {
+		out = append(out, "ca")
+	}
+	if t.certPEM != "" {
+		out = append(out, "cert")
+	}
+	if !t.keyPEM.IsZero() {
+		out = append(out, "key")
+	}
+	return out
+}
 
 // SASL holds the settings of authentication.
 type SASL struct {
@@ -239,12 +256,15 @@ func (p *Profile) Validate() error {
 	if len(p.Brokers) == 0 {
 		return bad("brokers", "name at least one HOST:PORT", "no broker is named")
 	}
+	proto := p.Protocol()
 	for _, b := range ParseBrokers(p.Brokers...) {
-		if err := checkAddress(b); err != nil {
+		if err := checkScheme(b, proto, bad); err != nil {
+			return err
+		}
+		if err := checkAddress(withoutScheme(b)); err != nil {
 			return bad("brokers", "write HOST:PORT, several separated by commas", "%q: %w", b, err)
 		}
 	}
-	proto := p.Protocol()
 	if !p.UsesTLS() && !p.TLS.IsZero() {
 		return bad("security_protocol", "use SSL or SASL_SSL, or take the tls settings out", "%s contradicts the tls settings", proto)
 	}
@@ -296,6 +316,43 @@ func (s *SASL) validate(bad func(setting, hint, format string, args ...any) erro
 	return nil
 }
 
+// checkScheme takes the prefix of an address copied from a broker's listeners, such as
+// SSL://host:9093, for what its writer expects of the connection. Kafka's clients pass over
+// it, and so would speak in the clear to whoever asked for TLS.
+func checkScheme(address string, proto Protocol, bad func(setting, hint, format string, args ...any) error) error {
+	scheme, _, ok := strings.Cut(address, "://")
+	if !ok {
+		return nil
+	}
+	named, err := ParseProtocol(scheme)
+	switch {
+	case err != nil:
+		return bad("brokers", "write HOST:PORT alone: the name of a listener is not part of a client's address", "%q: %q is not a security protocol", address, scheme)
+	case named != proto:
+		return bad("brokers", fmt.Sprintf("set the protocol too: -X security.protocol=%[1]s, WEIR_SECURITY_PROTOCOL=%[1]s or security_protocol: %[1]s in a profile; or write HOST:PORT alone", named),
+			"%q contradicts the connection's security protocol, %s", address, proto)
+	}
+	return nil
+}
+
+func withoutScheme(address string) string {
+	if _, rest, ok := strings.Cut(address, "://"); ok {
+		return rest
+	}
+	return address
+}
+
+// addresses are the brokers as they are dialled, each once.
+func (p *Profile) addresses() []string {
+	var out []string
+	for _, b := range ParseBrokers(p.Brokers...) {
+		if b = withoutScheme(b); !slices.Contains(out, b) {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
 // checkAddress accepts host, host:port, [v6] and [v6]:port.
 func checkAddress(s string) error {
 	if s == "" || strings.ContainsAny(s, " ,\t\r\n/@") {
@@ -330,15 +387,11 @@ func splitAddress(s string) (host, port string, err error) {
 }
 
 // ParseBrokers splits a list of addresses at commas and white space and drops
-// repetitions. Listener prefixes such as PLAINTEXT://host:9092, which people copy
-// from broker configuration, lose the prefix.
+// repetitions. A prefix such as SSL:// stays, for [Profile.Validate] to judge.
 func ParseBrokers(lists ...string) []string {
 	var out []string
 	for _, l := range lists {
 		for f := range strings.FieldsFuncSeq(l, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\n' }) {
-			if _, rest, ok := strings.Cut(f, "://"); ok {
-				f = rest
-			}
 			if f != "" && !slices.Contains(out, f) {
 				out = append(out, f)
 			}

@@ -68,11 +68,11 @@ func TestSecretResolve(t *testing.T) {
 		{"file:" + file, "from file", ""},
 		{"env:PW", "from env", ""},
 		{"cmd:echo from command", "from command", ""},
-		{"env:EMPTY", "", "environment variable is not set"},
-		{"env:NONE", "", "environment variable is not set"},
-		{"@" + file + ".no", "", "no such file"},
-		{"cmd:echo " + canary + " >&2; echo " + canary + "; exit 3", "", "exit status 3"},
-		{"cmd:true", "", "it is empty"},
+		{"env:EMPTY", "", "read secret sasl.password from env EMPTY: the environment variable is not set, or empty"},
+		{"env:NONE", "", "read secret sasl.password from env NONE: the environment variable is not set, or empty"},
+		{"@" + file + ".no", "", "read secret sasl.password from file " + file + ".no: no such file"},
+		{"cmd:echo " + canary + " >&2; echo " + canary + "; exit 3", "", "read secret sasl.password from command: exit status 3"},
+		{"cmd:true", "", "read secret sasl.password from command: it is empty"},
 		{"cmd:head -c 300000 /dev/zero", "", "output"},
 	}
 	for _, tt := range tests {
@@ -81,7 +81,7 @@ func TestSecretResolve(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := s.Resolve(t.Context(), env)
+			got, err := s.Resolve(t.Context(), "sasl.password", env)
 			if got != tt.want || !errContains(err, tt.err) {
 				t.Errorf("got %.40q, %v; want %q, error with %q", got, err, tt.want, tt.err)
 			}
@@ -96,6 +96,9 @@ func TestSecretResolve(t *testing.T) {
 func TestSecretCommandEnds(t *testing.T) {
 	soon, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
+	// The command's own limit, sooner.
+	own, cancelOwn := context.WithTimeoutCause(t.Context(), 100*time.Millisecond, errSecretTimeout)
+	defer cancelOwn()
 	cancelled, cancelNow := context.WithCancel(t.Context())
 	time.AfterFunc(100*time.Millisecond, cancelNow)
 	for _, tt := range []struct {
@@ -105,12 +108,13 @@ func TestSecretCommandEnds(t *testing.T) {
 		is            error
 	}{
 		{"timeout", "sleep 10; echo late", soon, "", context.DeadlineExceeded},
+		{"its own limit", "sleep 10; echo late", own, "", errSecretTimeout},
 		{"cancelled", "sleep 10; echo late", cancelled, "", context.Canceled},
 		{"an agent stays", "sleep 10 & echo token", t.Context(), "token", nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			began := time.Now()
-			got, err := SecretFromCommand(tt.command).Resolve(tt.ctx, nil)
+			got, err := SecretFromCommand(tt.command).Resolve(tt.ctx, "sasl.password", nil)
 			if got != tt.want || !errors.Is(err, tt.is) {
 				t.Errorf("got %q, %v; want %q, %v", got, err, tt.want, tt.is)
 			}
@@ -397,6 +401,14 @@ func TestValidate(t *testing.T) {
 		{Profile{Brokers: []string{"a:0"}}, "port"},
 		{Profile{Brokers: []string{":9092"}}, "host is missing"},
 		{Profile{Brokers: []string{"a@b:1"}}, "not a broker address"},
+		{Profile{Brokers: []string{"PLAINTEXT://a:1"}}, ""},
+		{Profile{Brokers: []string{"ssl://a:1,b:1"}, SecurityProtocol: SSL}, ""},
+		{Profile{Brokers: []string{"b:1", "SSL://a:1"}}, `"SSL://a:1" contradicts the connection's security protocol, PLAINTEXT`},
+		{Profile{Brokers: []string{"PLAINTEXT://a:1"}, TLS: TLS{CA: "x"}}, "contradicts the connection's security protocol, SSL"},
+		{Profile{Brokers: []string{"SASL_SSL://a:1"}, SecurityProtocol: SSL}, "contradicts"},
+		{Profile{Brokers: []string{"INTERNAL://a:1"}}, `"INTERNAL" is not a security protocol`},
+		{Profile{Brokers: []string{"://a:1"}}, `"" is not a security protocol`},
+		{Profile{Brokers: []string{"SSL://"}, SecurityProtocol: SSL}, "not a broker address"},
 		{Profile{Brokers: []string{"a"}, SecurityProtocol: Plaintext, TLS: TLS{CA: "x"}}, "contradicts the tls"},
 		{Profile{Brokers: []string{"a"}, SecurityProtocol: SSL, SASL: SASL{Username: "x"}}, "contradicts the sasl"},
 		{Profile{Brokers: []string{"a"}, SASL: SASL{Username: "x"}}, "needs a mechanism"},

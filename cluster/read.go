@@ -464,7 +464,7 @@ func shards[R kmsg.Response](ctx context.Context, cl *kgo.Client, req kmsg.Reque
 		if s.Err != nil {
 			silent = append(silent, s.Meta.NodeID)
 			if err == nil {
-				err = s.Err
+				err = fromBroker(s.Meta, cmp.Or(ctx.Err(), s.Err))
 			}
 			continue
 		}
@@ -475,9 +475,18 @@ func shards[R kmsg.Response](ctx context.Context, cl *kgo.Client, req kmsg.Reque
 	}
 	slices.Sort(silent)
 	if answered == 0 || ctx.Err() != nil {
-		return silent, Classify(op, "", cmp.Or(ctx.Err(), err))
+		return silent, Classify(op, "", cmp.Or(err, ctx.Err()))
 	}
 	return silent, nil
+}
+
+// fromBroker adds the broker that was asked to its failure; the client's placeholders for
+// one that it could not choose are no brokers.
+func fromBroker(m kgo.BrokerMetadata, err error) error {
+	if m.NodeID < 0 || m.Host == "" {
+		return err
+	}
+	return &brokerError{Broker{ID: m.NodeID, Host: m.Host, Port: m.Port}, err}
 }
 
 // Sizes fills in the bytes on disk of the leader's copy of each partition. It needs

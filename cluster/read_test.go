@@ -385,7 +385,7 @@ func TestDoctor(t *testing.T) {
 	}
 	got := status(cluster.Diagnose(cluster.Observe(t.Context(), c, time.Now())))
 	want := map[string]cluster.CheckStatus{
-		"brokers reachable": cluster.Pass, "TLS": cluster.Skipped, "authentication": cluster.Skipped, "API versions": cluster.Pass,
+		"settings": cluster.Pass, "brokers reachable": cluster.Pass, "TLS": cluster.Skipped, "authentication": cluster.Skipped, "API versions": cluster.Pass,
 		"my rights": cluster.Pass, "plaintext listener": cluster.Pass, "cluster id": cluster.Skipped,
 	}
 	if d := cmp.Diff(want, got); d != "" {
@@ -415,7 +415,7 @@ func TestDoctorOverTLS(t *testing.T) {
 	}
 	status := func() (tls, auth, plain cluster.CheckStatus) {
 		checks := cluster.Diagnose(o)
-		return checks[1].Status, checks[2].Status, checks[5].Status
+		return checks[2].Status, checks[3].Status, checks[6].Status
 	}
 	o.Now = o.TLS.PeerCertificates[0].NotAfter.Add(-20 * 24 * time.Hour)
 	if tls, auth, plain := status(); tls != cluster.Pass || auth != cluster.Pass || plain != cluster.Pass {

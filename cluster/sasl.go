@@ -12,25 +12,18 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 )
 
-const (
-	// secretTimeout bounds one run of a command that prints a token. The client gives
-	// authentication no deadline of its own.
-	secretTimeout = 15 * time.Second
-	// credentialReuse is how long one token serves new connections, so that opening
-	// three brokers does not run the command three times.
-	credentialReuse = time.Minute
-)
+// credentialReuse is how long one token serves new connections, so that opening three
+// brokers does not run the command three times.
+const credentialReuse = time.Minute
 
 // saslMechanism prepares authentication. Every secret is read once here, so that a
 // missing one is reported as what it is and not as a failed connection.
 func saslMechanism(ctx context.Context, s *SASL, o Options) (sasl.Mechanism, error) {
-	ctx, cancel := context.WithTimeout(ctx, secretTimeout)
-	defer cancel()
 	switch s.Mechanism {
 	case OAuthBearer:
 		token, extensions := s.Token, s.Extensions
 		r := &reused[oauth.Auth]{now: o.Now, fetch: func(ctx context.Context) (oauth.Auth, error) {
-			t, err := token.Resolve(ctx, o.Getenv)
+			t, err := token.Resolve(ctx, "sasl.token", o.Getenv)
 			return oauth.Auth{Token: t, Extensions: extensions}, err
 		}}
 		if _, err := r.get(ctx); err != nil {
@@ -46,7 +39,7 @@ func saslMechanism(ctx context.Context, s *SASL, o Options) (sasl.Mechanism, err
 		return aws.ManagedStreamingIAM(r.get), nil
 	case Plain, Scram256, Scram512:
 	}
-	password, err := s.Password.Resolve(ctx, o.Getenv)
+	password, err := s.Password.Resolve(ctx, "sasl.password", o.Getenv)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +69,7 @@ func (r *reused[T]) get(ctx context.Context) (T, error) {
 	if r.now != nil && r.now().Before(r.until) {
 		return r.last, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, secretTimeout)
+	ctx, cancel := withSecretTimeout(ctx)
 	defer cancel()
 	v, err := r.fetch(ctx)
 	if err != nil {

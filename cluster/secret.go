@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,9 +22,19 @@ const (
 	// maxSecret bounds what a secret's file or command may yield, in bytes. OAuth
 	// tokens with many claims and inline PEM keys stay far below it.
 	maxSecret = 256 << 10
+	// secretTimeout bounds one run of a command. The client gives authentication no
+	// deadline of its own, and a command that asks for a password nobody sees waits for ever.
+	secretTimeout = 15 * time.Second
 	// secretGrace is how long a command that was told to end may keep its output open.
 	secretGrace = 100 * time.Millisecond
 )
+
+// errSecretTimeout is why a context of withSecretTimeout ends, unlike one that --timeout ends.
+var errSecretTimeout = fmt.Errorf("it did not end within %d s", secretTimeout/time.Second)
+
+func withSecretTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, secretTimeout, errSecretTimeout)
+}
 
 type secretKind int
 
@@ -141,9 +152,12 @@ func (s Secret) Origin() string {
 	return ""
 }
 
-// Resolve reads the secret. Errors tell where it was looked for, never what was
-// found, and not what a command wrote to standard error, which may echo it.
-func (s Secret) Resolve(ctx context.Context, getenv func(string) (string, bool)) (string, error) {
+// Resolve reads the secret of a setting. Errors tell the setting and where it was looked
+// for, never what was found, and not what a command wrote to standard error, which may
+// echo it.
+func (s Secret) Resolve(ctx context.Context, setting string, getenv func(string) (string, bool)) (string, error) {
+	const op = "read secret"
+	from := setting + " from " + cmp.Or(s.Origin(), "nowhere")
 	switch s.kind() {
 	case secretNone:
 		return "", nil
@@ -153,29 +167,39 @@ func (s Secret) Resolve(ctx context.Context, getenv func(string) (string, bool))
 		if getenv == nil {
 			getenv = os.LookupEnv
 		}
-		v, ok := getenv(s.ref())
-		if !ok || v == "" {
-			return "", misconfigured("read secret", "env "+s.ref(), "export "+s.ref()+" before the call", "the environment variable is not set")
+		v, _ := getenv(s.ref())
+		if v == "" {
+			return "", misconfigured(op, from, "export "+s.ref()+" with the secret in it before the call", "the environment variable is not set, or empty")
 		}
 		return v, nil
 	case secretFile:
 		b, err := readBounded(s.ref(), maxSecret)
 		if err != nil {
-			return "", &Error{Class: Misconfigured, Op: "read secret", What: "file " + s.ref(), Err: bareIO(err), Remedy: "check the path and its rights"}
+			return "", &Error{Class: Misconfigured, Op: op, What: from, Err: bareIO(err), Remedy: "check the path and its rights"}
 		}
-		return nonEmpty(b, "file "+s.ref())
+		return nonEmpty(op, from, b)
 	case secretCommand:
-		return s.run(ctx)
+		b, err := s.run(ctx)
+		if e, ok := errors.AsType[*Error](err); ok {
+			e.Op, e.What = op, from
+		}
+		if err != nil {
+			return "", err
+		}
+		return nonEmpty(op, from, b)
 	}
-	return "", misconfigured("read secret", "", "", "unknown kind of secret")
+	return "", misconfigured(op, from, "", "unknown kind of secret")
 }
 
-func (s Secret) run(ctx context.Context) (string, error) {
+// run returns what the command prints. Its caller knows what for.
+func (s Secret) run(ctx context.Context) ([]byte, error) {
 	const hint = "run the command by hand: it must print the secret on standard output and exit 0"
 	shell, flag := "sh", "-c"
 	if runtime.GOOS == "windows" {
 		shell, flag = "cmd", "/C"
 	}
+	ctx, cancel := withSecretTimeout(ctx)
+	defer cancel()
 	c := exec.CommandContext(ctx, shell, flag, s.ref()) //nolint:gosec // the operator's own profile names the command
 	var out limited
 	c.Stdout = &out
@@ -190,21 +214,24 @@ func (s Secret) run(ctx context.Context) (string, error) {
 			err = fmt.Errorf("more than %d bytes of output", maxSecret)
 		}
 		if errors.Is(ctx.Err(), context.Canceled) {
-			return "", ctx.Err() // ^C says nothing about the command
+			return nil, ctx.Err() // ^C says nothing about the command
+		}
+		if errors.Is(context.Cause(ctx), errSecretTimeout) {
+			return nil, &Error{Class: TimedOut, Err: errSecretTimeout, Remedy: "run the command by hand: it must print the secret and end, and may not wait for an answer"}
 		}
 		if ctx.Err() != nil {
-			return "", &Error{Class: TimedOut, Op: "read secret", What: "from its command", Err: ctx.Err(), Remedy: hint}
+			return nil, &Error{Class: TimedOut, Err: ctx.Err(), Remedy: hint}
 		}
-		return "", &Error{Class: Misconfigured, Op: "read secret", What: "from its command", Err: err, Remedy: hint}
+		return nil, &Error{Class: Misconfigured, Err: err, Remedy: hint}
 	}
-	return nonEmpty(out.buf, "from its command")
+	return out.buf, nil
 }
 
-func nonEmpty(b []byte, subject string) (string, error) {
+func nonEmpty(op, from string, b []byte) (string, error) {
 	b = bytes.TrimSuffix(b, []byte("\n"))
 	b = bytes.TrimSuffix(b, []byte("\r"))
 	if len(b) == 0 {
-		return "", misconfigured("read secret", subject, "", "it is empty")
+		return "", misconfigured(op, from, "", "it is empty")
 	}
 	return string(b), nil
 }

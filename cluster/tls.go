@@ -115,7 +115,7 @@ func authorities(ctx context.Context, t *TLS, getenv func(string) (string, bool)
 			return nil, &Error{Class: Misconfigured, Op: opTLS, What: subject, Err: bareIO(err), Remedy: "check the path and its rights"}
 		}
 	}
-	pw, err := password.Resolve(ctx, getenv)
+	pw, err := password.Resolve(ctx, "tls.truststore.password", getenv)
 	if err != nil {
 		return nil, err
 	}
@@ -147,12 +147,12 @@ func clientCertificates(ctx context.Context, t *TLS, getenv func(string) (string
 		}
 		return nil, nil
 	}
-	keyPassword, err := t.KeyPassword.Resolve(ctx, getenv)
+	keyPassword, err := t.KeyPassword.Resolve(ctx, "tls.key_password", getenv)
 	if err != nil {
 		return nil, err
 	}
 	if t.certPEM != "" {
-		key, err := t.keyPEM.Resolve(ctx, getenv)
+		key, err := t.keyPEM.Resolve(ctx, "ssl.keystore.key", getenv)
 		if err != nil {
 			return nil, err
 		}
@@ -180,7 +180,7 @@ func clientCertificates(ctx context.Context, t *TLS, getenv func(string) (string
 	if err != nil {
 		return nil, err
 	}
-	pw, err := t.Keystore.Password.Resolve(ctx, getenv)
+	pw, err := t.Keystore.Password.Resolve(ctx, "tls.keystore.password", getenv)
 	if err != nil {
 		return nil, err
 	}

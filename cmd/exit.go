@@ -70,7 +70,7 @@ func classify(ctx context.Context, err error) failure {
 				f.Message = "interrupted"
 			}
 		case ok && (errors.Is(err, context.DeadlineExceeded) || f.Code == commands.Timeout || f.Code == commands.Unreachable):
-			f.Code, f.Message, f.Hint = commands.Timeout, t.Error(), t.Hint()
+			f.Code, f.Message, f.Hint = commands.Timeout, t.during(err), t.Hint()
 		}
 	}
 	if f.Code == commands.Failed && errors.Is(err, context.DeadlineExceeded) {

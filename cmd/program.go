@@ -42,6 +42,8 @@ type program struct {
 
 	mu   sync.Mutex
 	conn *cluster.Conn
+	// reached says that one of the addresses that the brokers advertise answered.
+	reached bool
 }
 
 func (p *program) deps(build Build) *commands.Deps {
@@ -54,7 +56,8 @@ func (p *program) deps(build Build) *commands.Deps {
 	}
 	p.log = slog.New(&logHandler{p: p})
 	d.Log = p.log
-	d.Cluster = func(ctx context.Context) (*cluster.Conn, error) { return p.cluster(ctx, d.Version.Version) }
+	d.AnyBroker = func(ctx context.Context) (*cluster.Conn, error) { return p.cluster(ctx, d.Version.Version, true) }
+	d.Cluster = func(ctx context.Context) (*cluster.Conn, error) { return p.cluster(ctx, d.Version.Version, false) }
 	return d
 }
 
@@ -79,12 +82,28 @@ func (p *program) config() (*config.Config, error) {
 	return p.cfg, p.cfgErr
 }
 
-func (p *program) cluster(ctx context.Context, version string) (*cluster.Conn, error) {
+// cluster connects once. Where any broker will do, it is not asked whether one of the
+// advertised addresses answers.
+func (p *program) cluster(ctx context.Context, version string, anyBroker bool) (*cluster.Conn, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.conn != nil {
-		return p.conn, nil
+	if p.conn == nil {
+		conn, err := p.connect(ctx, version)
+		if err != nil {
+			return nil, err
+		}
+		p.conn = conn
 	}
+	if !anyBroker && !p.reached {
+		if err := p.conn.ReachAdvertised(ctx); err != nil {
+			return nil, err
+		}
+		p.reached = true
+	}
+	return p.conn, nil
+}
+
+func (p *program) connect(ctx context.Context, version string) (*cluster.Conn, error) {
 	cfg, err := p.config()
 	if err != nil {
 		return nil, err
@@ -96,12 +115,7 @@ func (p *program) cluster(ctx context.Context, version string) (*cluster.Conn, e
 	for _, w := range cfg.Warnings {
 		p.log.Warn(w)
 	}
-	conn, err := cluster.Open(ctx, profile.Profile, cluster.Options{Version: version, Logger: p.log, Getenv: p.lookupEnv, Now: time.Now})
-	if err != nil {
-		return nil, err
-	}
-	p.conn = conn
-	return conn, nil
+	return cluster.Open(ctx, profile.Profile, cluster.Options{Version: version, Logger: p.log, Getenv: p.lookupEnv, Now: time.Now})
 }
 
 func (p *program) close() {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -16,8 +17,22 @@ import (
 type timeoutError struct{ after time.Duration }
 
 func (e timeoutError) Error() string { return "timed out after " + term.Duration(e.after) }
-func (timeoutError) Code() string    { return commands.Timeout }
-func (timeoutError) Hint() string    { return "give it more time with --timeout" }
+
+// during says what was waited for as well: the error that the end of the time has made,
+// without its own words for that end.
+func (e timeoutError) during(err error) string {
+	waited := err.Error()
+	for _, end := range []string{context.DeadlineExceeded.Error(), "no answer in time"} {
+		waited = strings.TrimSuffix(strings.TrimSuffix(waited, end), ": ")
+	}
+	if waited == "" {
+		return e.Error()
+	}
+	return e.Error() + ": " + waited
+}
+
+func (timeoutError) Code() string { return commands.Timeout }
+func (timeoutError) Hint() string { return "give it more time with --timeout" }
 
 // errInterrupted is the cause of a context that ^C has ended.
 var errInterrupted = errors.New("interrupted")

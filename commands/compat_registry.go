@@ -28,15 +28,11 @@ func openRegistry(ctx context.Context, d *Deps, address string) (*registry.Clien
 		return v, v != ""
 	}
 	o := registry.Options{URL: address, Username: r.Username, UserAgent: "weir/" + d.Version.Version}
-	if !r.Password.IsZero() {
-		if o.Password, err = r.Password.Resolve(ctx, getenv); err != nil {
-			return nil, usage("compat.registry.password in weir.yaml", "read the registry's password: %v", err)
-		}
+	if o.Password, err = r.Password.Resolve(ctx, "compat.registry.password", getenv); err != nil {
+		return nil, err
 	}
-	if !r.Token.IsZero() {
-		if o.Token, err = r.Token.Resolve(ctx, getenv); err != nil {
-			return nil, usage("compat.registry.token in weir.yaml", "read the registry's token: %v", err)
-		}
+	if o.Token, err = r.Token.Resolve(ctx, "compat.registry.token", getenv); err != nil {
+		return nil, err
 	}
 	if o.TLS, err = registryTLS(r); err != nil {
 		return nil, err

@@ -35,7 +35,7 @@ func (d *Deps) completeFrom(many bool, list func(ctx context.Context, conn *clus
 		found := make(chan []string, 1)
 		go func() {
 			defer close(found)
-			conn, err := d.Cluster(ctx)
+			conn, err := d.AnyBroker(ctx)
 			if err != nil {
 				return
 			}

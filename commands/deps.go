@@ -30,8 +30,11 @@ type Deps struct {
 	// Cluster connects to the resolved cluster, once, and has spoken to it when it
 	// returns. The program closes it.
 	Cluster func(ctx context.Context) (*cluster.Conn, error)
-	Now     func() time.Time
-	Log     *slog.Logger
+	// AnyBroker is Cluster for questions that every broker can answer: a tunnel to one of
+	// them is enough, although what it advertises cannot be reached.
+	AnyBroker func(ctx context.Context) (*cluster.Conn, error)
+	Now       func() time.Time
+	Log       *slog.Logger
 	// Args is the command line without the program; a secret never stands there.
 	Args []string
 	// Version of the program.

@@ -17,8 +17,8 @@ func newDoctor(d *Deps) *cobra.Command {
 		Use:   "doctor",
 		Short: "Check the way to the cluster, and say how to mend it",
 		Long: doc(`
-			Check that every broker answers at the address it advertises, TLS and authentication, what
-			the brokers can do, what this user may do, whether anything travels in the clear, and whether
+			Check the settings, that every broker answers at the address it advertises, TLS and
+			authentication, what the brokers can do, what this user may do, whether anything travels in the clear, and whether
 			a catalog is found. Every check passes, fails or is skipped with a reason; a failed one says
 			what to do. Nothing is written.`),
 		Example: doc(`
@@ -58,7 +58,7 @@ func runDoctor(ctx context.Context, d *Deps, format term.Format) error {
 		return err
 	}
 	o := cluster.Observation{Profile: profile.Profile, Now: d.Now()}
-	conn, err := d.Cluster(ctx)
+	conn, err := d.AnyBroker(ctx)
 	switch {
 	case errors.Is(err, context.Canceled):
 		return err
@@ -67,7 +67,12 @@ func runDoctor(ctx context.Context, d *Deps, format term.Format) error {
 	default:
 		o = cluster.Observe(ctx, conn, d.Now())
 	}
-	r := &doctorReport{Source: profile.Source, Brokers: profile.Brokers, Cluster: o.ClusterID, Checks: append(cluster.Diagnose(o), d.checkCatalog(ctx))}
+	untimed, done := withoutDeadline(ctx)
+	defer done()
+	r := &doctorReport{Source: profile.Source, Brokers: profile.Brokers, Cluster: o.ClusterID, Checks: append(cluster.Diagnose(o), d.checkCatalog(untimed))}
+	if errors.Is(untimed.Err(), context.Canceled) {
+		return untimed.Err()
+	}
 	for _, c := range r.Checks {
 		switch c.Status {
 		case cluster.Pass:
@@ -85,6 +90,18 @@ func runDoctor(ctx context.Context, d *Deps, format term.Format) error {
 		return errGate
 	}
 	return nil
+}
+
+// withoutDeadline leaves ^C and takes the end of --timeout away: a silent broker uses that
+// up, and says nothing about the files that are read next.
+func withoutDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	untimed, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			cancel()
+		}
+	})
+	return untimed, func() { stop(); cancel() }
 }
 
 // checkCatalog looks for the catalog that plan and compat would read.

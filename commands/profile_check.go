@@ -12,7 +12,8 @@ type profileCheck struct {
 	Profile   string `json:"profile"`
 	Source    string `json:"source"`
 	ClusterID string `json:"cluster_id"`
-	Brokers   int    `json:"brokers"`
+	// Brokers is how many the cluster's metadata names; one of them was asked.
+	Brokers int `json:"brokers"`
 }
 
 func newProfileCheck(d *Deps) *cobra.Command {
@@ -42,13 +43,13 @@ func newProfileCheck(d *Deps) *cobra.Command {
 }
 
 func runProfileCheck(ctx context.Context, d *Deps, format term.Format) error {
-	conn, err := d.Cluster(ctx)
+	conn, err := d.AnyBroker(ctx)
 	if err != nil {
 		return err
 	}
 	p := conn.Profile
 	r := profileCheck{Profile: p.Name, Source: p.Source, ClusterID: conn.ClusterID, Brokers: len(conn.Brokers)}
 	return d.Out.Emit(format, "profile_check", r, term.View{Text: func(pg *term.Page) {
-		pg.Line("%s %s: cluster %s answers, %s", pg.Mark("ok"), p.Source, r.ClusterID, plural(r.Brokers, "broker"))
+		pg.Line("%s %s: cluster %s answers, and names %s; weir doctor asks each one", pg.Mark("ok"), p.Source, r.ClusterID, plural(r.Brokers, "broker"))
 	}})
 }

@@ -10,7 +10,7 @@ func newProfileUse(d *Deps) *cobra.Command {
 	return &cobra.Command{
 		Use:   "use NAME",
 		Short: "Make a profile the current one",
-		Long:  "Make a profile the current one, by writing current_profile into the user file.\nA profile named by --profile, WEIR_PROFILE or weir.yaml still wins.",
+		Long:  "Make a profile of the user file the current one, by writing current_profile into it.\nA profile named by --profile, WEIR_PROFILE or weir.yaml still wins.",
 		Example: doc(`
 			# Work on the development cluster from now on
 			$ weir profile use dev`),

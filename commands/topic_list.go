@@ -78,7 +78,11 @@ func runTopicList(ctx context.Context, d *Deps, o *topicListOptions) error {
 	if err != nil {
 		return err
 	}
-	conn, err := d.Cluster(ctx)
+	open := d.AnyBroker
+	if o.sizes() {
+		open = d.Cluster
+	}
+	conn, err := open(ctx)
 	if err != nil {
 		return err
 	}
@@ -108,6 +112,9 @@ func runTopicList(ctx context.Context, d *Deps, o *topicListOptions) error {
 	return d.Out.Emit(o.format, "topic_list", r, viewTopicList(r, o.format == term.Wide))
 }
 
+// sizes says whether the format shows them: every broker is asked for its own.
+func (o *topicListOptions) sizes() bool { return o.format != term.Name && o.format != term.TextFormat }
+
 func topicRows(ctx context.Context, conn *cluster.Conn, o *topicListOptions, filter *cluster.NameFilter, list *cluster.TopicList) (*topicList, error) {
 	topics := slices.DeleteFunc(list.Topics, func(t cluster.Topic) bool { return !filter.Match(t.Name) || o.regex && t.Internal })
 	sets, err := conn.TopicConfigs(ctx, cluster.TopicNames(topics))
@@ -115,7 +122,7 @@ func topicRows(ctx context.Context, conn *cluster.Conn, o *topicListOptions, fil
 		return nil, err
 	}
 	minISR := cluster.MinISR(sets)
-	if o.format != term.Name && o.format != term.TextFormat {
+	if o.sizes() {
 		// Sizes need DESCRIBE on the cluster; without it they stay unknown.
 		if err := conn.Sizes(ctx, topics); err != nil && ctx.Err() != nil {
 			return nil, err

@@ -377,3 +377,136 @@ func TestSetCurrentProfileKeepsTheFile(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+// TestSettingsLeavesNothingOut: a setting that is in force and not shown is looked for in vain.
+func TestSettingsLeavesNothingOut(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there, the paths of this test start at the current drive")
+	}
+	w := newWorld(t)
+	w.user(`
+profiles:
+  all:
+    brokers: ["a:1", "b:2"]
+    client_id: me
+    environment: prod
+    cluster_id: abc
+    protected: true
+    tls: {enabled: true, ca: /ca, cert: /c, key: /k, key_password: {env: KP}, server_name: x, verify: ca, truststore: {file: /t, type: JKS, password: {file: /tp}}, keystore: {file: /ks, type: PEM, password: {command: echo hunter2}}}
+    sasl: {mechanism: OAUTHBEARER, username: u, password: {env: PW}, token: {env: TOK}, extensions: {logicalCluster: lkc}, token_auth: true, aws_profile: ops}
+dlt: {dialects: [{name: house, topic: {header: x-from}}]}
+audit: {file: /mine.jsonl}
+`)
+	w.project(`
+profile: all
+catalog:
+  paths: [a, b]
+  ref_root: .
+  allow_remote: [x.example]
+  perspective: [{match: "a/*", is: client}]
+  env: {prod: {overlays: [o.yaml]}}
+  limits: {document_bytes: 5, depth: 6, nodes: 7, files: 8}
+  severities: {topic/x: warning}
+  sources: {"legacy/*": {dialect: specmesh}}
+compat:
+  against: registry:https://u:hunter2@reg/x
+  mode: FULL
+  fail_on: error
+  unproven: warn
+  content_model: open
+  json_format_keyword: annotation
+  defaults: required
+  protobuf_profile: wire
+  history: 3
+  registry: {url: "https://reg", username: ru, password: {env: RP}, token: {file: /rt}, ca: /rca, cert: /rc, key: /rk}
+scope: {prefixes: [a.], ignore: ["b*"]}
+waivers: [{rule: r/x, target: t, fingerprint: f, reason: because, until: "2030-01-01", owner: me}]
+audit: {topic: audit}
+`)
+	c, err := w.load(Flags{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got strings.Builder
+	origins := map[string]string{}
+	for _, s := range c.Settings()[2:] {
+		got.WriteString(s.Key + "=" + s.Value + "\n")
+		origins[s.Key] = s.Origin
+	}
+	const want = `connection.profile=all
+connection.brokers=a:1,b:2
+connection.security_protocol=SASL_SSL
+connection.tls.enabled=true
+connection.tls.ca=/ca
+connection.tls.cert=/c
+connection.tls.key=/k
+connection.tls.key_password=env KP
+connection.tls.server_name=x
+connection.tls.verify=ca
+connection.tls.truststore.file=/t
+connection.tls.truststore.type=JKS
+connection.tls.truststore.password=file /tp
+connection.tls.keystore.file=/ks
+connection.tls.keystore.type=PEM
+connection.tls.keystore.password=command
+connection.sasl.mechanism=OAUTHBEARER
+connection.sasl.username=u
+connection.sasl.password=env PW
+connection.sasl.token=env TOK
+connection.sasl.extensions.logicalCluster=lkc
+connection.sasl.token_auth=true
+connection.sasl.aws_profile=ops
+connection.client_id=me
+connection.cluster_id=abc
+connection.protected=true
+connection.environment=prod
+connection.read_only=false
+catalog.paths=a,b
+catalog.ref_root=.
+catalog.allow_remote=x.example
+catalog.perspective[0].match=a/*
+catalog.perspective[0].is=client
+catalog.env.prod.overlays=o.yaml
+catalog.limits.document_bytes=5
+catalog.limits.depth=6
+catalog.limits.nodes=7
+catalog.limits.files=8
+catalog.severities.topic/x=warning
+catalog.sources.legacy/*.dialect=specmesh
+compat.against=registry:https://***@reg/x
+compat.mode=FULL
+compat.fail_on=error
+compat.unproven=warn
+compat.content_model=open
+compat.json_format_keyword=annotation
+compat.defaults=required
+compat.protobuf_profile=wire
+compat.history=3
+compat.registry.url=https://reg
+compat.registry.username=ru
+compat.registry.password=env RP
+compat.registry.token=file /rt
+compat.registry.ca=/rca
+compat.registry.cert=/rc
+compat.registry.key=/rk
+scope.prefixes=a.
+scope.ignore=b*
+waivers[0].rule=r/x
+waivers[0].target=t
+waivers[0].fingerprint=f
+waivers[0].reason=because
+waivers[0].until=2030-01-01
+waivers[0].owner=me
+audit.file=/mine.jsonl
+audit.topic=audit
+dlt.dialects[0].name=house
+`
+	if d := cmp.Diff(want, got.String()); d != "" {
+		t.Errorf("settings (-want +got):\n%s", d)
+	}
+	for key, file := range map[string]string{"audit.file": c.User.Path, "audit.topic": c.Project.Path, "scope.ignore": c.Project.Path, "dlt.dialects[0].name": c.User.Path, "connection.environment": "profile all in " + c.User.Path} {
+		if origins[key] != file {
+			t.Errorf("%s comes from %q, want %s", key, origins[key], file)
+		}
+	}
+}

@@ -5,67 +5,117 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
+	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/weirhq/weir/cluster"
 )
 
 // Settings lists every setting in force with its origin, in a fixed order. Secrets
 // appear only as where they lie.
 func (c *Config) Settings() []Setting {
 	var out []Setting
-	add := func(key, value, origin string) {
-		if value != "" {
-			out = append(out, Setting{key, value, origin})
+	from := func(origin string) func(key, value string) {
+		return func(key, value string) {
+			if value != "" {
+				out = append(out, Setting{key, userinfo.ReplaceAllString(value, "//***@"), origin})
+			}
 		}
 	}
-	add("config.user", c.UserPath, fileState(c.User.Path))
-	if c.Project.Path != "" {
-		add("config.project", c.Project.Path, "found upwards from the current directory")
-	}
-	p, err := c.Connection()
-	if err != nil {
-		add("connection", "none: "+err.Error(), "-")
+	from(fileState(c.User.Path))("config.user", c.UserPath)
+	from("found upwards from the current directory")("config.project", c.Project.Path)
+	if p, err := c.Connection(); err != nil {
+		from("-")("connection", "none: "+err.Error())
 	} else {
-		add("connection.profile", p.Name, p.Source)
-		add("connection.brokers", strings.Join(p.Brokers, ","), p.Source)
-		add("connection.security_protocol", string(p.Protocol()), p.Source)
-		add("connection.sasl.mechanism", string(p.SASL.Mechanism), p.Source)
-		add("connection.sasl.username", p.SASL.Username, p.Source)
-		if !p.SASL.Password.IsZero() {
-			add("connection.sasl.password", p.SASL.Password.Origin(), p.Source)
+		add := from(p.Source)
+		p.SecurityProtocol = p.Protocol() // which follows from the others where it is not written
+		add("connection.profile", p.Name)
+		leaves("connection", reflect.ValueOf(*p), add)
+		for _, part := range p.TLS.Inline() {
+			add("connection.tls."+part, "PEM in the properties file")
 		}
-		if !p.SASL.Token.IsZero() {
-			add("connection.sasl.token", p.SASL.Token.Origin(), p.Source)
+		// That a guard is off is worth a line.
+		if !p.Protected {
+			add("connection.protected", "false")
 		}
-		add("connection.sasl.aws_profile", p.SASL.AWSProfile, p.Source)
-		add("connection.tls.ca", p.TLS.CA, p.Source)
-		add("connection.tls.cert", p.TLS.Cert, p.Source)
-		add("connection.tls.key", p.TLS.Key, p.Source)
-		add("connection.tls.truststore", p.TLS.Truststore.File, p.Source)
-		add("connection.tls.keystore", p.TLS.Keystore.File, p.Source)
-		add("connection.tls.server_name", p.TLS.ServerName, p.Source)
-		add("connection.tls.verify", string(p.TLS.Verify), p.Source)
-		add("connection.client_id", p.ClientID, p.Source)
-		add("connection.cluster_id", p.ClusterID, p.Source)
-		add("connection.protected", strconv.FormatBool(p.Protected), p.Source)
-		add("connection.read_only", strconv.FormatBool(p.ReadOnly), p.Source)
+		if !p.ReadOnly {
+			add("connection.read_only", "false")
+		}
 	}
-	project := c.Project.Path
-	add("catalog.paths", strings.Join(c.Project.Catalog.Paths, ","), project)
-	add("compat.against", c.Project.Compat.Against, project)
-	add("compat.mode", c.Project.Compat.Mode, project)
-	add("scope.prefixes", strings.Join(c.Project.Scope.Prefixes, ","), project)
-	from := func(inProject string) string {
-		if inProject == "" {
-			return c.User.Path
+	project := from(c.Project.Path)
+	leaves("catalog", reflect.ValueOf(c.Project.Catalog), project)
+	compat := c.Project.Compat
+	compat.Registry, _ = c.Registry() // the settings are the same where they are refused
+	leaves("compat", reflect.ValueOf(compat), project)
+	leaves("scope", reflect.ValueOf(c.Project.Scope), project)
+	leaves("waivers", reflect.ValueOf(c.Project.Waivers), project)
+	either := func(inProject bool) func(key, value string) {
+		if inProject {
+			return project
 		}
-		return project
+		return from(c.User.Path)
 	}
-	add("audit.file", c.Audit().File, from(c.Project.Audit.File))
-	add("audit.topic", c.Audit().Topic, from(c.Project.Audit.Topic))
+	either(c.Project.Audit.File != "")("audit.file", c.Audit().File)
+	either(c.Project.Audit.Topic != "")("audit.topic", c.Audit().Topic)
+	inProject := c.Project.DLT.Dialects.Kind != 0
+	dialects := &c.User.DLT.Dialects
+	if inProject {
+		dialects = &c.Project.DLT.Dialects
+	}
+	for i, d := range dialects.Content {
+		for _, name := range under([]*yaml.Node{d}, "name") {
+			either(inProject)(fmt.Sprintf("dlt.dialects[%d].name", i), name.Value)
+		}
+	}
 	return out
+}
+
+// userinfo is what some write into an address although weir refuses it there.
+var userinfo = regexp.MustCompile(`//[^/\s]*@`)
+
+// leaves hands over every setting below a key that is set, by the names that files have
+// for it: what is added to a type shows without being added here.
+func leaves(key string, v reflect.Value, add func(key, value string)) {
+	if s, ok := reflect.TypeAssert[cluster.Secret](v); ok {
+		add(key, s.Origin())
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			f := v.Type().Field(i)
+			name, opts, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+			switch {
+			case name == "-" || !f.IsExported():
+			case strings.Contains(opts, "inline"):
+				leaves(key, v.Field(i), add)
+			default:
+				leaves(key+"."+name, v.Field(i), add)
+			}
+		}
+	case reflect.Map:
+		names := v.MapKeys()
+		slices.SortFunc(names, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
+		for _, n := range names {
+			leaves(key+"."+n.String(), v.MapIndex(n), add)
+		}
+	case reflect.Slice:
+		if list, ok := reflect.TypeAssert[[]string](v); ok {
+			add(key, strings.Join(list, ","))
+			return
+		}
+		for i := range v.Len() {
+			leaves(fmt.Sprintf("%s[%d]", key, i), v.Index(i), add)
+		}
+	default:
+		if !v.IsZero() {
+			add(key, fmt.Sprint(v.Interface()))
+		}
+	}
 }
 
 func fileState(path string) string {
@@ -76,10 +126,15 @@ func fileState(path string) string {
 }
 
 // SetCurrentProfile writes current_profile into the user file, keeping the rest of
-// it with its comments. The file is replaced in one step, with mode 0600.
+// it with its comments. The file is replaced in one step, with mode 0600. A profile that
+// only a project knows is refused: everywhere else, no command would find it.
 func (c *Config) SetCurrentProfile(name string) error {
 	if c.UserPath == "" {
 		return bad("set HOME or XDG_CONFIG_HOME to a full path, or name a file with --config", "write the current profile: there is no home folder")
+	}
+	if _, ok := c.User.Profiles[name]; !ok {
+		return bad("write it as profile: "+name+" into weir.yaml for all who work on the project, name it with -C, or define it in "+c.UserPath,
+			"profile %s stands in %s only, and the current profile counts outside of the project too", name, c.Project.Path)
 	}
 	var doc yaml.Node
 	switch b, err := os.ReadFile(c.UserPath); {
