@@ -78,11 +78,7 @@ func runTopicList(ctx context.Context, d *Deps, o *topicListOptions) error {
 	if err != nil {
 		return err
 	}
-	open := d.AnyBroker
-	if o.sizes() {
-		open = d.Cluster
-	}
-	conn, err := open(ctx)
+	conn, err := o.connect(ctx, d)
 	if err != nil {
 		return err
 	}
@@ -111,9 +107,6 @@ func runTopicList(ctx context.Context, d *Deps, o *topicListOptions) error {
 	}
 	return d.Out.Emit(o.format, "topic_list", r, viewTopicList(r, o.format == term.Wide))
 }
-
-// sizes says whether the format shows them: every broker is asked for its own.
-func (o *topicListOptions) sizes() bool { return o.format != term.Name && o.format != term.TextFormat }
 
 func topicRows(ctx context.Context, conn *cluster.Conn, o *topicListOptions, filter *cluster.NameFilter, list *cluster.TopicList) (*topicList, error) {
 	topics := slices.DeleteFunc(list.Topics, func(t cluster.Topic) bool { return !filter.Match(t.Name) || o.regex && t.Internal })

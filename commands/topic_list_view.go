@@ -1,8 +1,22 @@
 package commands
 
 import (
+	"context"
+
+	"github.com/weirhq/weir/cluster"
 	"github.com/weirhq/weir/internal/term"
 )
+
+// sizes says whether the format shows them: every broker is asked for its own.
+func (o *topicListOptions) sizes() bool { return o.format != term.Name && o.format != term.TextFormat }
+
+// connect is content with any broker where sizes are not shown.
+func (o *topicListOptions) connect(ctx context.Context, d *Deps) (*cluster.Conn, error) {
+	if o.sizes() {
+		return d.Cluster(ctx)
+	}
+	return d.AnyBroker(ctx)
+}
 
 func viewTopicList(r *topicList, wide bool) term.View {
 	cols := []string{"TOPIC*", ">PARTITIONS", ">REPLICAS", "HEALTH"}
