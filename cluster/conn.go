@@ -131,8 +131,10 @@ func Open(ctx context.Context, p Profile, o Options) (*Conn, error) {
 	c.opts = append(c.opts, kgo.SeedBrokers(c.up...))
 	if p.ClusterID != "" && p.ClusterID != c.ClusterID {
 		cl.Close()
-		return nil, misconfigured(opConnect, subjectOf(up), "check the brokers, or correct cluster_id in "+cmp.Or(p.Source, "the profile"),
-			"the cluster's id is %s, and %s is pinned", orUnknown(c.ClusterID), p.ClusterID)
+		return nil, &Error{
+			Class: Misconfigured, Op: opConnect, What: subjectOf(up), Err: &pinnedError{orUnknown(c.ClusterID), p.ClusterID},
+			Remedy: "check the brokers, or correct cluster_id in " + cmp.Or(p.Source, "the profile"),
+		}
 	}
 	return c, nil
 }

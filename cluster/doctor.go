@@ -149,6 +149,12 @@ func (o *Observation) unusable() *Error {
 	return nil
 }
 
+// another reports that all went well until the cluster named itself.
+func (o *Observation) another() bool {
+	_, ok := errors.AsType[*pinnedError](o.Err)
+	return ok
+}
+
 func checkSettings(o Observation) Check {
 	const name = "settings"
 	if e := o.unusable(); e != nil {
@@ -161,6 +167,9 @@ func checkBrokers(o Observation) Check {
 	const name = "brokers reachable"
 	if o.unusable() != nil {
 		return skip(name, "not asked: the settings cannot be used")
+	}
+	if o.another() {
+		return pass(name, "a broker answers, of another cluster")
 	}
 	if o.Err != nil {
 		class, text, hint := o.failure()
@@ -213,10 +222,10 @@ func checkTLS(o Observation) Check {
 		return skip(name, "no connection")
 	case o.Err != nil:
 		class, text, hint := o.failure()
-		if class == Misconfigured {
+		if class == Misconfigured && !o.another() {
 			return fail(name, hint, "%s", text)
 		}
-		if class == Unauthenticated {
+		if class == Unauthenticated || o.another() {
 			return pass(name, "the handshake succeeds")
 		}
 		return skip(name, "no connection")
@@ -244,7 +253,7 @@ func checkAuthentication(o Observation) Check {
 	if p.SASL.Username != "" {
 		who += " as " + p.SASL.Username
 	}
-	if o.Err != nil {
+	if o.Err != nil && !o.another() {
 		class, text, hint := o.failure()
 		if class == Unauthenticated {
 			return fail(name, hint, "%s", text)
@@ -391,8 +400,8 @@ func checkClusterID(o Observation) Check {
 	const name = "cluster id"
 	switch {
 	case o.Err != nil:
-		if _, text, _ := o.failure(); strings.Contains(text, "is pinned") {
-			return fail(name, "check that the brokers are the ones you mean", "%s", text)
+		if _, text, hint := o.failure(); o.another() {
+			return fail(name, hint, "%s", text)
 		}
 		return skip(name, "no connection")
 	case o.Profile.ClusterID != "":

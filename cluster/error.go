@@ -80,6 +80,13 @@ func (e *Error) Error() string {
 	return strings.Join(parts, ": ")
 }
 
+// pinnedError is a cluster that answers and is not the one of the profile.
+type pinnedError struct{ is, pinned string }
+
+func (e *pinnedError) Error() string {
+	return fmt.Sprintf("the cluster's id is %s, and %s is pinned", e.is, e.pinned)
+}
+
 // brokerError is a failure with the broker that was asked.
 type brokerError struct {
 	broker Broker
