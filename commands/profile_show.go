@@ -3,7 +3,6 @@ package commands
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/weirhq/weir/cluster"
 	"github.com/weirhq/weir/internal/config"
 	"github.com/weirhq/weir/internal/term"
 )
@@ -52,38 +51,20 @@ func viewProfile(p *config.Profile) term.View {
 	return term.View{
 		Names: func() []string { return []string{name} },
 		Text: func(pg *term.Page) {
-			line := func(label, value string) {
-				if value != "" {
-					pg.Line("%-11s %s", label, value)
-				}
+			line := func(key, value string) { pg.Line("%-22s %s", key, value) }
+			if p.Name != "" {
+				line("profile", p.Name)
 			}
-			line("profile", p.Name)
 			line("source", p.Source)
-			line("brokers", joinComma(p.Brokers))
-			line("security", joinWords(string(p.Protocol()), string(p.SASL.Mechanism)))
-			line("user", p.SASL.Username)
-			secretLine(line, "password", p.SASL.Password)
-			secretLine(line, "token", p.SASL.Token)
-			line("ca", p.TLS.CA)
-			line("certificate", p.TLS.Cert)
-			line("key", p.TLS.Key)
-			line("truststore", p.TLS.Truststore.File)
-			line("keystore", p.TLS.Keystore.File)
-			line("verify", string(p.TLS.Verify))
-			line("cluster id", p.ClusterID)
-			line("environment", p.Environment)
-			if p.Protected {
-				line("guard", "protected: severe acts ask for the profile's name")
-			}
-			if p.ReadOnly {
-				line("guard", "read-only: writes are refused before they are sent")
-			}
+			p.Each(func(key, value string) {
+				switch key {
+				case "protected":
+					value += ": severe acts ask for the profile's name"
+				case "read_only":
+					value += ": writes are refused before they are sent"
+				}
+				line(key, value)
+			})
 		},
-	}
-}
-
-func secretLine(line func(label, value string), label string, s cluster.Secret) {
-	if !s.IsZero() {
-		line(label, s.Origin())
 	}
 }

@@ -22,7 +22,7 @@ func (c *Config) Settings() []Setting {
 	from := func(origin string) func(key, value string) {
 		return func(key, value string) {
 			if value != "" {
-				out = append(out, Setting{key, userinfo.ReplaceAllString(value, "//***@"), origin})
+				out = append(out, Setting{key, masked(value), origin})
 			}
 		}
 	}
@@ -32,12 +32,8 @@ func (c *Config) Settings() []Setting {
 		from("-")("connection", "none: "+err.Error())
 	} else {
 		add := from(p.Source)
-		p.SecurityProtocol = p.Protocol() // which follows from the others where it is not written
 		add("connection.profile", p.Name)
-		leaves("connection", reflect.ValueOf(*p), add)
-		for _, part := range p.TLS.Inline() {
-			add("connection.tls."+part, "PEM in the properties file")
-		}
+		p.Each(func(key, value string) { add("connection."+key, value) })
 		// That a guard is off is worth a line.
 		if !p.Protected {
 			add("connection.protected", "false")
@@ -74,8 +70,26 @@ func (c *Config) Settings() []Setting {
 	return out
 }
 
+// Each hands over every setting of a profile that is set, by the name that files have for
+// it, and the security protocol that follows where none is written. Secrets appear only as
+// where they lie.
+func (p *Profile) Each(add func(key, value string)) {
+	q := *p
+	q.SecurityProtocol = p.Protocol()
+	leaves("", reflect.ValueOf(q), func(key, value string) {
+		if value != "" {
+			add(strings.TrimPrefix(key, "."), masked(value))
+		}
+	})
+	for _, part := range p.TLS.Inline() {
+		add("tls."+part, "PEM in the properties file")
+	}
+}
+
 // userinfo is what some write into an address although weir refuses it there.
 var userinfo = regexp.MustCompile(`//[^/\s]*@`)
+
+func masked(value string) string { return userinfo.ReplaceAllString(value, "//***@") }
 
 // leaves hands over every setting below a key that is set, by the names that files have
 // for it: what is added to a type shows without being added here.
