@@ -91,7 +91,7 @@ func (w *optionalWord) Set(s string) error {
 
 // policy joins flags, weir.yaml and defaults.
 func (f *compatFlags) policy(d *Deps, cfg *config.Config) (compat.Policy, error) {
-	c := cfg.Project.Compat
+	c := cfg.Project.Compat.WithDefaults()
 	p := compat.Policy{
 		As: f.as, History: cmp.Or(f.history, c.History), Now: d.Now(),
 		Strict: cmp.Or(f.contentModel, c.ContentModel) == "strict",
@@ -113,13 +113,13 @@ func (f *compatFlags) policy(d *Deps, cfg *config.Config) (compat.Policy, error)
 		}
 	}
 	var err error
-	if p.Mode, err = compat.ParseMode(cmp.Or(f.mode, c.Mode, string(compat.ModeFull))); err != nil {
+	if p.Mode, err = compat.ParseMode(cmp.Or(f.mode, c.Mode)); err != nil {
 		return p, usage("--mode, or compat.mode in weir.yaml", "%v", err)
 	}
-	if p.FailOn, err = finding.ParseGate(cmp.Or(f.failOn, c.FailOn, "error")); err != nil {
+	if p.FailOn, err = finding.ParseGate(cmp.Or(f.failOn, c.FailOn)); err != nil {
 		return p, usage("--fail-on, or compat.fail_on in weir.yaml", "%v", err)
 	}
-	if p.Unproven, err = finding.ParseSeverity(cmp.Or(f.unproven, c.Unproven, "error")); err != nil {
+	if p.Unproven, err = finding.ParseSeverity(cmp.Or(f.unproven, c.Unproven)); err != nil {
 		return p, usage("--unproven, or compat.unproven in weir.yaml", "%v", err)
 	}
 	for _, w := range cfg.Project.Waivers {

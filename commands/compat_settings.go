@@ -50,15 +50,15 @@ func settingsChanged(ctx context.Context, b *compat.Baseline, cfg *config.Config
 
 // judging is what a file says of how changes are judged, with the defaults.
 func judging(f *config.File) map[string]string {
-	c := f.Compat
+	c := f.Compat.WithDefaults()
 	out := map[string]string{
-		"compat.mode":                strings.ToUpper(cmp.Or(c.Mode, string(compat.ModeFull))),
-		"compat.fail_on":             cmp.Or(c.FailOn, "error"),
-		"compat.unproven":            strings.Replace(cmp.Or(c.Unproven, "error"), "warning", "warn", 1),
-		"compat.content_model":       cmp.Or(c.ContentModel, "lenient"),
-		"compat.json_format_keyword": cmp.Or(c.JSONFormatKeyword, "annotation"),
-		"compat.defaults":            cmp.Or(c.Defaults, "ignore"),
-		"compat.protobuf_profile":    cmp.Or(c.ProtobufProfile, "wire-json"),
+		"compat.mode":                strings.ToUpper(c.Mode),
+		"compat.fail_on":             c.FailOn,
+		"compat.unproven":            strings.Replace(c.Unproven, "warning", "warn", 1),
+		"compat.content_model":       c.ContentModel,
+		"compat.json_format_keyword": c.JSONFormatKeyword,
+		"compat.defaults":            c.Defaults,
+		"compat.protobuf_profile":    c.ProtobufProfile,
 	}
 	if c.History > 0 {
 		out["compat.history"] = strconv.Itoa(c.History)

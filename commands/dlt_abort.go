@@ -3,14 +3,11 @@ package commands
 import (
 	"cmp"
 	"errors"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/weirhq/weir/dlt"
-	"github.com/weirhq/weir/internal/config"
 	"github.com/weirhq/weir/internal/term"
 )
 
@@ -93,11 +90,7 @@ func newDLTAbort(d *Deps) *cobra.Command {
 // orLocal names a local journal that holds the job which the journal topic does not: there is nothing to end then.
 func (d *Deps) orLocal(job string, err error) error {
 	cfg, cerr := d.Config()
-	if cerr != nil {
-		return err
-	}
-	dir := config.StateDir(cfg.Env())
-	if _, serr := os.Stat(filepath.Join(dir, "dlt", filepath.Base(job)+".jsonl")); dir == "" || serr != nil {
+	if cerr != nil || !dlt.HasLocalJournal(localJournals(cfg), job) {
 		return err
 	}
 	return refused("what it wrote stays; its open transaction, if it died in one, is taken back within a minute; without its plan file nobody can resume it",

@@ -79,15 +79,20 @@ func (d *Deps) localJournal(plan *dlt.Plan) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	dir := config.StateDir(cfg.Env())
-	switch {
-	case dir != "":
-		dir = filepath.Join(dir, "dlt")
-	case plan.Journal == "local":
+	dir := localJournals(cfg)
+	if dir == "" && plan.Journal == "local" {
 		return "", failed("", noHome, "open the local journal: there is no home folder to keep it in; nothing was changed")
 	}
 	if plan.Journal == "local" {
 		d.Log.Warn("the journal is local: list, plan and purge do not see what it replays, and a second plan does it again", "folder", dir)
 	}
 	return dir, nil
+}
+
+// localJournals is the folder of local journals, or "" where there is no home folder.
+func localJournals(cfg *config.Config) string {
+	if dir := config.StateDir(cfg.Env()); dir != "" {
+		return filepath.Join(dir, "dlt")
+	}
+	return ""
 }

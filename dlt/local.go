@@ -21,12 +21,20 @@ import (
 // outputs, by a producer that is no member of it. What else a journal tells goes to a local file, so what is
 // unresolved is then known to nobody: list, plan and purge do not read it.
 
-// localName is the group and the file of a job.
+// localGroup is the group whose offsets are the progress of a job.
 func (r *replay) localGroup() string { return r.txnID() }
 
 func (r *replay) local() bool { return r.p.Journal == "local" }
 
-func (r *replay) localFile() string { return filepath.Join(r.o.LocalDir, r.p.Job+".jsonl") }
+func (r *replay) localFile() string { return localFile(r.o.LocalDir, r.p.Job) }
+
+func localFile(dir, job string) string { return filepath.Join(dir, filepath.Base(job)+".jsonl") }
+
+// HasLocalJournal reports whether the folder of local journals holds that of a job.
+func HasLocalJournal(dir, job string) bool {
+	_, err := os.Stat(localFile(dir, job))
+	return dir != "" && err == nil
+}
 
 // localProgress reads how far a job came: from the group's offsets, which cannot be wrong, and from the file, which
 // may lag behind or lie on another machine.

@@ -130,6 +130,25 @@ type Compat struct {
 	Registry          Registry `yaml:"registry"`
 }
 
+// WithDefaults fills in what holds where a file says nothing.
+func (c Compat) WithDefaults() Compat {
+	for _, s := range []struct {
+		value *string
+		or    string
+	}{
+		{&c.Mode, "FULL"},
+		{&c.FailOn, "error"},
+		{&c.Unproven, "error"},
+		{&c.ContentModel, "lenient"},
+		{&c.JSONFormatKeyword, "annotation"},
+		{&c.Defaults, "ignore"},
+		{&c.ProtobufProfile, "wire-json"},
+	} {
+		*s.value = cmp.Or(*s.value, s.or)
+	}
+	return c
+}
+
 // Registry is how a schema registry is reached.
 type Registry struct {
 	// URL is where topic read looks schemas up; empty for nowhere.
