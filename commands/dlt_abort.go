@@ -77,6 +77,10 @@ func newDLTAbort(d *Deps) *cobra.Command {
 				return dltFailure("abort", args[0], err)
 			}
 			return d.Out.Emit(format, "dlt_abort", state, term.View{Text: func(p *term.Page) {
+				if state.Discard {
+					p.Line("%s job %s ended; what it discarded stays discarded", p.Mark("ok"), state.Job)
+					return
+				}
 				p.Line("%s job %s ended; its %s records stay where they are", p.Mark("ok"), state.Job, p.Int(*state.Produced))
 			}})
 		},

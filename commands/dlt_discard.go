@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 
@@ -76,20 +77,8 @@ func runDLTDiscard(ctx context.Context, d *Deps, topic string, o *dltDiscardOpti
 		return d.gated(o.format, dltFailure("discard", topic, err))
 	}
 	res := &dlt.DiscardResult{Job: newID("discard-", d.Now()), Topic: topic, Reason: o.reason, Records: n, Offsets: offsets}
-	view := func(done bool) term.View {
-		return term.View{Text: func(p *term.Page) {
-			switch {
-			case n == 0:
-				p.Line("Nothing is selected that was not handled already.")
-			case done:
-				p.Line("%s %s dead letters of %s discarded: %s", p.Mark("ok"), p.Int(n), topic, o.reason)
-			default:
-				p.Line("Would discard %s dead letters of %s (dry run).", p.Int(n), topic)
-			}
-		}}
-	}
 	if n == 0 || o.confirm.dryRun {
-		return d.Out.Emit(o.format, "dlt_discard", res, view(false))
+		return d.Out.Emit(o.format, "dlt_discard", res, viewDiscard(res, n))
 	}
 	d.Out.Note("%d dead letters of %s are selected", n, topic)
 	question := "discard dead letters of " + topic
@@ -113,8 +102,31 @@ func runDLTDiscard(ctx context.Context, d *Deps, topic string, o *dltDiscardOpti
 	noted, err := conn.Discard(ctx, res.Job, newID("s-", d.Now()), d.operator(), topic, id, o.reason, offsets)
 	after := map[string]any{"job": res.Job, "reason": o.reason, "records": n}
 	log.Record(ctx, "discard dead letters", topic, nil, after, err)
-	if err != nil {
-		return dltFailure("discard", topic, err)
+	if err != nil && noted != nil && noted.Records > 0 {
+		d.Out.Say("weir: %d of %d are discarded; the same command does the rest", noted.Records, n)
 	}
-	return d.Out.Emit(o.format, "dlt_discard", noted, view(true))
+	if errors.Is(err, context.Canceled) && noted != nil {
+		return d.declined(o.format, "dlt_discard", noted, err)
+	}
+	if err != nil {
+		return d.gated(o.format, dltFailure("discard", topic, err))
+	}
+	return d.Out.Emit(o.format, "dlt_discard", noted, viewDiscard(noted, n))
+}
+
+// viewDiscard shows a discard of n letters, some of which others may have handled since they were selected.
+func viewDiscard(res *dlt.DiscardResult, n int64) term.View {
+	return term.View{Text: func(p *term.Page) {
+		switch {
+		case res.Records == 0:
+			p.Line("Nothing is selected that was not handled already.")
+		case res.Done:
+			p.Line("%s %s dead letters of %s discarded: %s", p.Mark("ok"), p.Int(res.Records), res.Topic, res.Reason)
+		default:
+			p.Line("Would discard %s dead letters of %s (dry run).", p.Int(n), res.Topic)
+		}
+		if res.Done && res.Records < n {
+			p.Line("%s of the selected were handled by others meanwhile.", p.Int(n-res.Records))
+		}
+	}}
 }

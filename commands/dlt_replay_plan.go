@@ -29,9 +29,12 @@ func (o *dltReplayOptions) planFile() (*dlt.Plan, error) {
 
 // planOfJob takes the plan from the journal.
 func planOfJob(ctx context.Context, conn *dlt.Conn, job string) (*dlt.Plan, error) {
-	_, plan, err := conn.JobState(ctx, job)
+	state, plan, err := conn.JobState(ctx, job)
 	if err != nil {
 		return nil, dltFailure("resume", job, err)
+	}
+	if state.Discard {
+		return nil, refused("weir dlt discard does again what it did not do", "resume %s: this is a discard, not a replay", job)
 	}
 	if plan == nil {
 		return nil, usage("pass it with --plan FILE", "resume %s: the plan was too large for the journal", job)

@@ -21,6 +21,7 @@ type claim struct {
 	operator string
 	atMS     int64        // when the session began
 	letters  perPartition // nil where its start does not tell: any letter of the topic
+	discard  bool         // it is to discard them, and can be run again but not be resumed
 }
 
 // maxClaim bounds what a start says of its letters, in bytes: the entry holds a plan of [maxPacked] beside it.
@@ -66,7 +67,7 @@ func (r *Resolution) held(letters perPartition) string {
 		return ""
 	}
 	var out []string
-	name := ""
+	name, ways := "", ""
 	for _, job := range slices.Sorted(maps.Keys(r.claims)) {
 		c := r.claims[job]
 		var n int64
@@ -77,17 +78,20 @@ func (r *Resolution) held(letters perPartition) string {
 			n += s.Len() - s.common(r.both(p)).Len()
 		}
 		if n > 0 {
-			name = job
-			out = append(out, fmt.Sprintf("job %s of %s, begun at %s, may still write %d of these letters", job, cmp.Or(c.operator, "somebody unknown"), time.UnixMilli(c.atMS).UTC().Format(time.RFC3339), n))
+			verb := "write"
+			if name, ways = job, "weir dlt resume %s or weir dlt abort %[1]s"; c.discard {
+				verb, ways = "discard", "weir dlt abort %s"
+			}
+			out = append(out, fmt.Sprintf("job %s of %s, begun at %s, may still %s %d of these letters", job, cmp.Or(c.operator, "somebody unknown"), time.UnixMilli(c.atMS).UTC().Format(time.RFC3339), verb, n))
 		}
 	}
 	if len(out) == 0 {
 		return ""
 	}
 	if len(out) > 1 {
-		name = "JOB"
+		name, ways = "JOB", "weir dlt resume %s or weir dlt abort %[1]s"
 	}
-	return fmt.Sprintf("%s: wait for it, or, if nobody runs it any more, weir dlt resume %s or weir dlt abort %[2]s", strings.Join(out, "; "), name)
+	return strings.Join(out, "; ") + ": wait for it, or, if nobody runs it any more, " + fmt.Sprintf(ways, name)
 }
 
 // readOthers reads what other jobs have done with the topic's letters, which is left out, and what they may still do,

@@ -76,6 +76,107 @@ func TestDeadJob(t *testing.T) {
 	c.exactlyOnce(t, "orders", 60)
 }
 
+// TestDiscardApart: what a discard has selected, a replay may have begun to write, or written, when it comes to note it.
+func TestDiscardApart(t *testing.T) {
+	ctx := context.Background()
+	c := springCluster(t, 60)
+	discard := func(job, id string, offsets map[int32]*Offsets) (*DiscardResult, error) {
+		return c.Discard(ctx, job, "s-"+job, "somebody", "orders-dlt", id, "no", offsets)
+	}
+	id, all, n, err := c.Select(ctx, newTestDecoder(t), "orders-dlt", Selection{})
+	if err != nil || n != 60 {
+		t.Fatal(n, err)
+	}
+	if err := c.EnsureJournal(ctx); err != nil {
+		t.Fatal(err)
+	}
+	one := c.plan(t, PlanOptions{Topic: "orders-dlt", Job: "one"})
+	stop, cancel := context.WithCancel(ctx)
+	_, err = atStep(c, 1, func() {
+		res, err := discard("during", id, all)
+		if gate, ok := errors.AsType[*GateError](err); !ok || res.Records != 0 || !strings.Contains(gate.Reason, "job one of somebody, begun at ") || !strings.Contains(gate.Reason, "may still write 40 of these letters") {
+			t.Errorf("while a replay runs: %v %+v", err, res)
+		}
+		cancel()
+	}).Replay(stop, newTestDecoder(t), one, ReplayOptions{Session: "s1", Batch: 20, Operator: "somebody"})
+	if !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+
+	dead := c.bare("dead", "s2", "somebody")
+	dead.p.Topic, dead.p.TopicID, dead.ranges = "orders-dlt", id, map[int32]*planned{}
+	for p, s := range all {
+		dead.ranges[p] = PlannedRange{Partition: p, Selected: *s}.from(0)
+	}
+	defer dead.close()
+	if err := dead.open(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := dead.note(ctx, "start", "", ""); err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.Replay(ctx, newTestDecoder(t), one, ReplayOptions{Session: "s3", Resume: true})
+	if text := errText(err); !strings.Contains(text, "may still discard 40 of these letters") || !strings.HasSuffix(text, "runs it any more, weir dlt abort dead") {
+		t.Errorf("held by a discard: %v", err)
+	}
+	if state, err := c.Abort(ctx, "dead", "s4", "me"); err != nil || !state.Discard {
+		t.Fatal(state, err)
+	}
+	if res, err := discard("rest", id, all); err != nil || res.Records != 40 {
+		t.Errorf("the rest: %v %+v", err, res)
+	}
+	if _, err := c.Abort(ctx, "rest", "s5", "me"); !strings.Contains(errText(err), "this is a discard") {
+		t.Errorf("a discard that has ended: %v", err)
+	}
+	if rep := c.replay(t, one, ReplayOptions{Session: "s6", Resume: true}); rep.Produced != 20 || rep.Skipped != 40 {
+		t.Errorf("after the discard: %+v", rep)
+	}
+	if res, err := discard("late", id, all); err != nil || res.Records != 0 || !res.Done || len(res.Offsets) != 0 {
+		t.Errorf("nothing is left: %v %+v", err, res)
+	}
+	c.exactlyOnce(t, "orders", 20)
+}
+
+// faultDiscardAtOnce: of a replay and a discard that begin at the same moment none handles what the other one does.
+func faultDiscardAtOnce(t *testing.T) {
+	ctx := context.Background()
+	c, name := anyCluster(t)
+	if err := c.EnsureJournal(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for _, round := range []string{"a", "b", "c", "d"} {
+		p := c.letters(t, name("undone-"+round), 30, PlanOptions{})
+		_, offsets, _, err := c.Select(ctx, newTestDecoder(t), p.Topic, Selection{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_, err := c.Replay(ctx, newTestDecoder(t), p, ReplayOptions{Session: "s1"})
+			if _, gate := errors.AsType[*GateError](err); err != nil && !gate {
+				t.Errorf("replay: %v", err)
+			}
+		})
+		wg.Go(func() {
+			_, err := c.Discard(ctx, "discard-"+p.Job, "s2", "me", p.Topic, p.TopicID, "no", offsets)
+			if _, gate := errors.AsType[*GateError](err); err != nil && !gate {
+				t.Errorf("discard: %v", err)
+			}
+		})
+		wg.Wait()
+		res, err := c.Resolutions(ctx, map[string]bool{p.TopicID: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := res[p.TopicID].done
+		for part, s := range done[Replayed] {
+			if both := s.common(done[Discarded][part]).Len(); both > 0 {
+				t.Errorf("partition %d: %d letters are replayed and discarded", part, both)
+			}
+		}
+	}
+}
+
 // faultJobsAtOnce: jobs that begin at the same moment do not write a letter twice, whoever of them goes on.
 func faultJobsAtOnce(t *testing.T) {
 	c, name := anyCluster(t)

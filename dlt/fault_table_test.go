@@ -42,6 +42,7 @@ func TestFaults(t *testing.T) {
 		{fault: "a transaction times out", must: "heals or stops, resume completes", run: []func(*testing.T){faultTransactionTimeout, faultSleepingProcess}, real: true},
 		{fault: "two operators, one job", must: "one is fenced, says so, and does not come back", run: []func(*testing.T){faultSecondOperator}, real: true},
 		{fault: "two jobs, the same letters", must: "no letter twice; who cannot go on says which job may", run: []func(*testing.T){faultJobsAtOnce}, alone: []any{TestJobsApart, TestDeadJob}, real: true},
+		{fault: "a replay and a discard of the same letters", must: "none of them is put back and discarded", run: []func(*testing.T){faultDiscardAtOnce}, alone: []any{TestDiscardApart}, real: true},
 		{fault: "too large after mapping", must: "failed(too-large), the others are delivered", run: []func(*testing.T){faultTooLarge}},
 		{fault: "target missing or made anew during the run", must: "pauses, names it", run: []func(*testing.T){faultTargetGoes}, alone: []any{TestGates}},
 		{fault: "denied at the start and during the run", must: "the missing operation is named, no partial batch", run: []func(*testing.T){faultDenied, faultDeniedLater}},

@@ -57,7 +57,7 @@ type journalRecord struct {
 	State    string             `json:"state,omitempty"`  // of an end
 	Reason   string             `json:"reason,omitempty"` // of a discard, or of an end
 	Plan     string             `json:"plan,omitempty"`   // of a start: gzip, base64
-	Digest   string             `json:"digest,omitempty"` // of the plan
+	Digest   string             `json:"digest,omitempty"` // of the plan; a discard has none
 }
 
 // outputRun says where records that lay together went together: offsets From, From+1, ... of the source partition are
@@ -359,6 +359,9 @@ type progress struct {
 // unfinished is a job whose last session noted no end: it runs, or it died. The journal cannot tell which.
 const unfinished = "unfinished"
 
+// discards says that the job is a discard, which has no plan.
+func (p *progress) discards() bool { return p.found && p.digest == "" }
+
 func (p *progress) take(j *journalRecord) {
 	p.found = true
 	p.seq, p.writer = max(p.seq, j.Seq+1), j.Session
@@ -482,7 +485,7 @@ func (r *Resolution) take(j *journalRecord) {
 		outcome = Discarded
 	case "batch":
 	case "start":
-		r.claims[j.Job] = &claim{j.Job, j.Operator, j.AtMS, j.Claimed}
+		r.claims[j.Job] = &claim{j.Job, j.Operator, j.AtMS, j.Claimed, j.Digest == ""}
 		return
 	case "end":
 		delete(r.claims, j.Job)

@@ -28,6 +28,7 @@ type Aborted struct {
 	Produced *int64 `json:"produced"`      // stays where it is: a log knows no way back; nil where the journal could not be read
 	WasState string `json:"was_state"`     // stopped, paused, interrupted, failed, done, aborted, unknown; unfinished: its last session noted no end, and may run
 	SinceMS  *int64 `json:"last_entry_ms"` // nil where the journal could not be read
+	Discard  bool   `json:"-"`             // it is the job of a discard, which replays nothing
 }
 
 // JobState reads what the journal knows of a job.
@@ -43,7 +44,7 @@ func (c *Conn) JobState(ctx context.Context, job string) (*Aborted, *Plan, error
 	if !p.found {
 		return nil, nil, &RefusedError{Reason: fmt.Sprintf("the journal does not know the job %s", job), hint: "weir dlt replay PLAN starts one; with a local journal it goes on with weir dlt resume JOB --plan PLAN, and there is nothing to abort"}
 	}
-	out := &Aborted{Job: job, Topic: p.topic, Operator: p.operator, Produced: &p.produced, WasState: p.state, SinceMS: &p.atMS}
+	out := &Aborted{Job: job, Topic: p.topic, Operator: p.operator, Produced: &p.produced, WasState: p.state, SinceMS: &p.atMS, Discard: p.discards()}
 	if p.plan == "" {
 		return out, nil, nil
 	}
@@ -60,10 +61,10 @@ func (c *Conn) JobState(ctx context.Context, job string) (*Aborted, *Plan, error
 
 // Ended is the refusal to end what has ended: the journal must go on saying how.
 func (a *Aborted) Ended() error {
-	switch a.WasState {
-	case "":
+	switch {
+	case a.Discard && a.WasState != unfinished:
 		return &RefusedError{Reason: fmt.Sprintf("abort %s: this is a discard, not a replay", a.Job), hint: "plan with --again takes discarded letters too"}
-	case "done", "aborted":
+	case a.WasState == "done", a.WasState == "aborted":
 		return &RefusedError{Reason: fmt.Sprintf("abort %s: the job is %s already, nothing was changed", a.Job, a.WasState), hint: "weir dlt list shows what is unresolved"}
 	}
 	return nil
@@ -95,7 +96,7 @@ func (c *Conn) Abort(ctx context.Context, job, session, operator string) (*Abort
 	}
 	// Now nobody writes any more: what was read before may have been less, or nothing.
 	r.p.Topic, r.p.TopicID = r.prog.topic, r.prog.topicID
-	state.Topic, state.Produced, state.Operator, state.WasState, state.SinceMS = r.prog.topic, new(r.prog.produced), r.prog.operator, r.prog.state, new(r.prog.atMS)
+	state.Topic, state.Produced, state.Operator, state.WasState, state.SinceMS, state.Discard = r.prog.topic, new(r.prog.produced), r.prog.operator, r.prog.state, new(r.prog.atMS), r.prog.discards()
 	if err := state.Ended(); err != nil {
 		return state, err
 	}
@@ -173,7 +174,10 @@ func (c *Conn) Select(ctx context.Context, d *Decoder, topic string, sel Selecti
 func (c *Conn) Discard(ctx context.Context, job, session, operator, topic, topicID, reason string, offsets map[int32]*Offsets) (*DiscardResult, error) {
 	r := c.bare(job, session, operator)
 	defer r.close()
-	r.p.Topic, r.p.TopicID = topic, topicID
+	r.p.Topic, r.p.TopicID, r.ranges = topic, topicID, map[int32]*planned{}
+	for p, s := range offsets {
+		r.ranges[p] = PlannedRange{Partition: p, Selected: *s}.from(0)
+	}
 	info, err := c.findJournal(ctx)
 	if err != nil {
 		return nil, err
@@ -182,36 +186,59 @@ func (c *Conn) Discard(ctx context.Context, job, session, operator, topic, topic
 	if err := r.fence(ctx); err != nil {
 		return nil, err
 	}
-	out := &DiscardResult{Job: job, Topic: topic, Reason: reason, Offsets: offsets}
-	entry, n := map[int32]*Offsets{}, 0
+	out := &DiscardResult{Job: job, Topic: topic, Reason: reason, Offsets: map[int32]*Offsets{}}
+	if err := r.note(context.WithoutCancel(ctx), "start", "", ""); err != nil {
+		return out, err
+	}
+	return out, r.over(ctx, r.discard(ctx, out))
+}
+
+// discard notes the letters of this session that nobody else has handled or may still write.
+func (r *replay) discard(ctx context.Context, out *DiscardResult) error {
+	if err := r.readOthers(ctx); err != nil {
+		return err
+	}
+	entry, n := perPartition{}, 0
 	flush := func() error {
 		if n == 0 {
 			return nil
 		}
-		j := r.entry("discard")
-		j.Resolved, j.Reason = entry, reason
-		if err := r.commit(ctx, nil, j); err != nil {
+		if err := ctx.Err(); err != nil {
 			return err
 		}
+		j := r.entry("discard")
+		j.Resolved, j.Reason = entry, out.Reason
+		if err := r.commit(context.WithoutCancel(ctx), nil, j); err != nil { // what was begun is finished
+			return err
+		}
+		for p, s := range entry {
+			if out.Offsets[p] == nil {
+				out.Offsets[p] = &Offsets{}
+			}
+			out.Offsets[p].Union(s)
+		}
 		out.Records += int64(n)
-		entry, n = map[int32]*Offsets{}, 0
+		entry, n = perPartition{}, 0
 		return nil
 	}
-	for _, p := range slices.Sorted(maps.Keys(offsets)) {
-		for o := range offsets[p].All {
-			perPartition(entry).add(p, o)
+	for _, p := range slices.Sorted(maps.Keys(r.ranges)) {
+		for o := range r.ranges[p].Selected.All {
+			if r.handled.Has(p, o) {
+				continue
+			}
+			entry.add(p, o)
 			if n++; n == discardChunk {
 				if err := flush(); err != nil {
-					return out, err
+					return err
 				}
 			}
 		}
 	}
 	if err := flush(); err != nil {
-		return out, err
+		return err
 	}
 	out.Done = true
-	return out, nil
+	return r.note(context.WithoutCancel(ctx), "end", "done", "")
 }
 
 // PurgePlan says what a purge may take: in each partition the records before the first one that nobody has handled.

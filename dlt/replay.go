@@ -36,6 +36,7 @@ import (
 //  6. What others do. A session notes which letters it may write before it reads what other jobs have done and have
 //     noted (claims.go). What is done is left out (handled); a letter that another session may still write stops this
 //     one. Of two that begin at the same moment at least one reads after the other has noted, so never do both go on.
+//     A discard is such a session too.
 //
 // It is exactly once in the topic, for readers of committed data. --at-least-once gives 1 up, and says so in the plan.
 //

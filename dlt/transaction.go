@@ -129,7 +129,7 @@ func (r *replay) note(ctx context.Context, kind, state, reason string) error {
 	j.State, j.Reason = state, reason
 	if kind == "start" {
 		j.Digest, j.Claimed = r.p.Digest, r.claimed()
-		if b, err := json.Marshal(r.p); err == nil && r.prog.plan == "" {
+		if b, err := json.Marshal(r.p); err == nil && r.prog.plan == "" && r.p.Digest != "" {
 			j.Plan = packPlan(b)
 		}
 	}
