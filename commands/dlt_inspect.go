@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/weirhq/weir/cluster"
 	"github.com/weirhq/weir/dlt"
 	"github.com/weirhq/weir/internal/term"
 )
@@ -85,7 +84,7 @@ func (d *Deps) inspectTopic(ctx context.Context, o *dltInspectOptions, triage *d
 	}
 	res, err := conn.Inspect(ctx, o.topic, triage)
 	if err != nil {
-		return nil, cluster.Classify("inspect", o.topic, err)
+		return nil, dltFailure("inspect", o.topic, err)
 	}
 	return res, nil
 }

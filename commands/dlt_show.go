@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/weirhq/weir/cluster"
 	"github.com/weirhq/weir/dlt"
 	"github.com/weirhq/weir/internal/term"
 )
@@ -114,7 +113,7 @@ func runDLTShow(ctx context.Context, d *Deps, o *dltShowOptions) error {
 		if gone, ok := errors.AsType[*dlt.NoRecordError](err); ok {
 			return failed(o.topic, gone.Hint, "%v", err)
 		}
-		return cluster.Classify("read dead letter", o.topic, err)
+		return dltFailure("read dead letter", o.topic, err)
 	}
 	shown := dlt.NewReader(dec).Show(found)
 	cat := d.quietCatalog(ctx)

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -98,6 +99,16 @@ type Span struct {
 // Spans reads the bounds of every partition of a topic, ordered by partition. A partition whose bounds cannot be read
 // is an error: an offset that is not known must not be taken for 0.
 func (c *Conn) Spans(ctx context.Context, topic string) ([]Span, error) {
+	return c.spans(ctx, topic, unknownFor)
+}
+
+// offlineFor is how long who only looks waits for a partition that no broker left can lead: an election cannot help it,
+// only the start of a broker.
+const offlineFor = 5 * time.Second
+
+// spans waits no longer than offline for partitions whose replicas are all offline.
+func (c *Conn) spans(ctx context.Context, topic string, offline time.Duration) ([]Span, error) {
+	begun := c.Now()
 	var start, stable, end kadm.ListedOffsets
 	for _, q := range []struct {
 		to *kadm.ListedOffsets
@@ -105,6 +116,11 @@ func (c *Conn) Spans(ctx context.Context, topic string) ([]Span, error) {
 	}{{&start, c.Admin.ListStartOffsets}, {&stable, c.Admin.ListCommittedOffsets}, {&end, c.Admin.ListEndOffsets}} {
 		err := c.retry(ctx, "list offsets of "+topic, func(ctx context.Context) error {
 			l, err := q.do(ctx, topic)
+			if err != nil && transient(err) && offline < unknownFor && c.Now().Sub(begun) >= offline {
+				if oerr := c.offline(ctx, topic); oerr != nil {
+					return oerr
+				}
+			}
 			if err != nil {
 				return err
 			}
@@ -136,6 +152,49 @@ func (c *Conn) Spans(ctx context.Context, topic string) ([]Span, error) {
 		out = append(out, Span{Partition: p, Start: s.Offset, Stable: l.Offset, HighWatermark: end[topic][p].Offset})
 	}
 	return out, nil
+}
+
+// OfflineError says that partitions have no leader and cannot get one, because the brokers that hold them are offline.
+type OfflineError struct {
+	Partitions []int32
+	Brokers    []int32
+}
+
+func (e *OfflineError) Error() string {
+	return fmt.Sprintf("%d of its partitions, the first is %d, have no leader and nobody to elect: their replicas in sync are on brokers that are offline (%s)",
+		len(e.Partitions), e.Partitions[0], strings.Trim(fmt.Sprint(e.Brokers), "[]"))
+}
+
+// Code is the class of the failure.
+func (e *OfflineError) Code() string { return "unreachable" }
+
+// Hint says what to do next.
+func (e *OfflineError) Hint() string { return "start these brokers; then try again" }
+
+// offline is an [OfflineError] where the topic has partitions that no broker left can lead.
+func (c *Conn) offline(ctx context.Context, topic string) error {
+	m, err := c.Admin.Metadata(ctx, topic)
+	if err != nil {
+		return nil //nolint:nilerr // it is not known, so they may be elected
+	}
+	e := &OfflineError{}
+	for _, p := range m.Topics[topic].Partitions.Sorted() {
+		may := p.ISR
+		if len(may) == 0 {
+			may = p.Replicas
+		}
+		if p.Leader >= 0 || slices.ContainsFunc(may, func(b int32) bool { return !slices.Contains(p.OfflineReplicas, b) }) {
+			continue
+		}
+		e.Partitions = append(e.Partitions, p.Partition)
+		e.Brokers = append(e.Brokers, may...)
+	}
+	if len(e.Partitions) == 0 {
+		return nil
+	}
+	slices.Sort(e.Brokers)
+	e.Brokers = slices.Compact(e.Brokers)
+	return e
 }
 
 // Range is a half-open range of offsets of one partition: [Start, End).

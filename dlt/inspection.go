@@ -98,7 +98,7 @@ func orNil(s string) *string {
 
 // Inspect reads everything a topic stores and groups it.
 func (c *Conn) Inspect(ctx context.Context, topic string, t *Triage) (*Inspection, error) {
-	spans, err := c.Spans(ctx, topic)
+	spans, err := c.spans(ctx, topic, offlineFor)
 	if err != nil {
 		return nil, err
 	}

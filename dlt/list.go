@@ -151,7 +151,7 @@ func (c *Conn) List(ctx context.Context, d *Decoder, o ListOptions) (*Listing, e
 
 // measure fills the figures of one topic. It reads the topic only where the span does not prove it empty.
 func (c *Conn) measure(ctx context.Context, d *Decoder, row *ListedTopic, res *Resolution, noCount bool) error {
-	spans, err := c.Spans(ctx, row.Topic)
+	spans, err := c.spans(ctx, row.Topic, offlineFor)
 	if err != nil {
 		return err
 	}

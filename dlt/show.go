@@ -116,7 +116,7 @@ func (e *NoRecordError) Error() string {
 
 // At reads one record.
 func (c *Conn) At(ctx context.Context, topic string, partition int32, offset int64) (*Record, error) {
-	spans, err := c.Spans(ctx, topic)
+	spans, err := c.spans(ctx, topic, offlineFor)
 	if err != nil {
 		return nil, err
 	}
