@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -59,7 +61,12 @@ func (c *Conn) Watch(ctx context.Context, d *Decoder, topics []string, do func(*
 	defer cl.CloseAllowingRebalance()
 	emit(c.Events, Event{Stage: "watch", At: c.Now()})
 	unknown := map[string]time.Time{} // since when brokers do not know a topic
+	looked := c.Now()
 	for {
+		if c.Now().Sub(looked) >= lookEvery {
+			looked = c.Now()
+			c.addPartitions(ctx, cl, at, ids)
+		}
 		pctx, cancel := context.WithTimeout(ctx, time.Second)
 		fs := cl.PollFetches(pctx)
 		cancel()
@@ -92,6 +99,29 @@ func (c *Conn) Watch(ctx context.Context, d *Decoder, topics []string, do func(*
 			if err := do(d.arrival(FromKafka(it.Next()), c.Now().UnixMilli())); err != nil {
 				return err
 			}
+		}
+	}
+}
+
+// lookEvery is how often a watch looks for partitions that its topics were given meanwhile.
+const lookEvery = 10 * time.Second
+
+// addPartitions reads partitions that are new, from their start. What cannot be asked now is asked the next time.
+func (c *Conn) addPartitions(ctx context.Context, cl *kgo.Client, at map[string]map[int32]kgo.Offset, ids map[string]kadm.TopicID) {
+	m, err := c.Admin.Metadata(ctx, slices.Sorted(maps.Keys(at))...)
+	if err != nil {
+		return
+	}
+	for t, known := range at {
+		fresh := map[int32]kgo.Offset{}
+		for p := range m.Topics[t].Partitions {
+			if _, ok := known[p]; !ok && m.Topics[t].ID == ids[t] {
+				known[p] = kgo.NewOffset().AtStart()
+				fresh[p] = known[p]
+			}
+		}
+		if len(fresh) > 0 {
+			cl.AddConsumePartitions(map[string]map[int32]kgo.Offset{t: fresh})
 		}
 	}
 }

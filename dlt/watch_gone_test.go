@@ -35,3 +35,28 @@ func fast(now func() time.Time) func() time.Time {
 	start := now()
 	return func() time.Time { t := now(); return t.Add(19 * t.Sub(start)) }
 }
+
+// TestWatchGrows: letters in partitions that the topic was given during the watch are noticed.
+func TestWatchGrows(t *testing.T) {
+	c := springCluster(t, 3)
+	conn := *c.Conn
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	conn.Events = func(Event) {
+		if _, err := c.Admin.UpdatePartitions(ctx, 5, "orders-dlt"); err != nil {
+			t.Error(err)
+		}
+		c.produce(t, springLetter("orders-dlt", 4, []byte("k"), []byte("v"), "orders", 0, 7, "x.Y", "no", ""))
+	}
+	conn.Now = fast(conn.Now)
+	err := conn.Watch(ctx, newTestDecoder(t), []string{"orders-dlt"}, func(a *Arrival) error {
+		if a.Partition != 4 || a.Offset != 0 {
+			t.Errorf("%+v", a)
+		}
+		cancel()
+		return nil
+	})
+	if ctx.Err() == context.DeadlineExceeded { //nolint:errorlint // of this context
+		t.Errorf("not noticed: %v", err)
+	}
+}
