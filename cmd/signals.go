@@ -37,6 +37,10 @@ func (timeoutError) Hint() string { return "give it more time with --timeout" }
 // errInterrupted is the cause of a context that ^C has ended.
 var errInterrupted = errors.New("interrupted")
 
+// together is how long signals count as one: timeout(1) sends its own to the process and
+// to its group, and what runs weir under a terminal may pass on a ^C that weir got as well.
+const together = 500 * time.Millisecond
+
 // signals ends the context on the first ^C or SIGTERM, so that the command can
 // finish cleanly, and the process on the second.
 func signals(screen *term.Screen) (context.Context, func()) {
@@ -51,11 +55,17 @@ func signals(screen *term.Screen) (context.Context, func()) {
 		case <-ch:
 			cancel(errInterrupted)
 		}
-		select {
-		case <-done:
-		case <-ch:
-			screen.Restore()
-			os.Exit(exitInterrupted)
+		for first := time.Now(); ; {
+			select {
+			case <-done:
+				return
+			case <-ch:
+				if time.Since(first) < together {
+					continue
+				}
+				screen.Restore()
+				os.Exit(exitInterrupted)
+			}
 		}
 	}()
 	return ctx, func() { signal.Stop(ch); close(done); cancel(nil) }

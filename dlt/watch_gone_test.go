@@ -2,6 +2,7 @@ package dlt
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -56,7 +57,7 @@ func TestWatchGrows(t *testing.T) {
 		cancel()
 		return nil
 	})
-	if ctx.Err() == context.DeadlineExceeded { //nolint:errorlint // of this context
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		t.Errorf("not noticed: %v", err)
 	}
 }
