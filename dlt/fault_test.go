@@ -346,6 +346,15 @@ func faultShareGroup(t *testing.T) {
 	if want := []string{"k4=v4 own=4", "k7=v7 own=7"}; !slices.Equal(got, want) {
 		t.Errorf("have %v, want %v", got, want)
 	}
+	// Where the origin is gone as a whole, the others are still put back.
+	gone := &kgo.Record{Topic: "dlq.parcels", Headers: slices.Clone(letters[0].Headers)}
+	gone.Headers[0].Value = []byte("deleted")
+	c.produce(t, gone, &kgo.Record{Topic: "dlq.parcels", Headers: letters[1].Headers})
+	p = c.plan(t, PlanOptions{Topic: "dlq.parcels", Job: "gone", To: "parcels", Selection: Selection{Again: true, Offsets: map[int32]*Offsets{0: {runs: []run{{3, 4}}}}}})
+	rep = c.replay(t, p, ReplayOptions{Session: "s2"})
+	if rep.Produced != 1 || rep.Skipped != 1 || !strings.Contains(rep.SkippedRecs[0].Detail, "deleted does not exist any more") {
+		t.Errorf("report: %+v", rep)
+	}
 }
 
 // faultOrder: auto finds the producer's hash, and the records of a key keep their order.

@@ -118,14 +118,15 @@ func TestWhereUnknown(t *testing.T) {
 	}
 }
 
-// TestEmptyOrigin: a letter whose origin is an empty word does not tell one, and does not keep the others back.
+// TestEmptyOrigin: a letter whose origin is an empty word, or one that no topic can have, does not keep the others back.
 func TestEmptyOrigin(t *testing.T) {
 	c := springCluster(t, 0)
 	c.produce(t,
 		springLetter("orders-dlt", 0, []byte("a"), []byte("v"), "", 0, 7, "x.Y", "no", ""),
+		springLetter("orders-dlt", 0, []byte("c"), []byte("v"), "../etc", 0, 9, "x.Y", "no", ""),
 		springLetter("orders-dlt", 0, []byte("b"), []byte("v"), "orders", 0, 8, "x.Y", "no", ""))
 	p := c.plan(t, PlanOptions{Topic: "orders-dlt"})
-	if p.Counts.Selected != 1 || len(p.Skipped) != 1 || p.Skipped[0].Reason != "unrecoverable" {
+	if p.Counts.Selected != 1 || len(p.Skipped) != 1 || p.Skipped[0].Records != 2 || p.Skipped[0].Reason != "unrecoverable" {
 		t.Errorf("%+v %+v", p.Counts, p.Skipped)
 	}
 }

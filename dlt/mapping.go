@@ -3,6 +3,7 @@ package dlt
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"hash/fnv"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -321,6 +323,9 @@ func (c *Conn) fetchOrigin(ctx context.Context, o *Origin) (*Record, error) {
 		return nil, &skipError{"unrecoverable", "the dead letter does not tell its origin"}
 	}
 	spans, err := c.Spans(ctx, *o.Topic)
+	if errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return nil, &skipError{"unrecoverable", *o.Topic + " does not exist any more"}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -131,7 +131,7 @@ func (pl *planner) add(r *Record, dl *DeadLetter) {
 		cd.group = pl.names.id(*g)
 	}
 	cd.cause = pl.causes.id(pl.d.CauseID(r))
-	if o := dl.Origin; o != nil && deref(o.Topic) != "" {
+	if o := dl.Origin; o != nil && topicName(deref(o.Topic)) {
 		cd.topic = pl.names.id(*o.Topic)
 		if o.Partition != nil {
 			cd.op = *o.Partition
@@ -153,7 +153,7 @@ func (pl *planner) add(r *Record, dl *DeadLetter) {
 		cd.skip = skipLoop
 		pl.notes[skipLoop] = fmt.Sprintf("replayed %d times or more and dead again", pl.o.MaxReplays)
 	case dl.Unrecoverable != nil:
-		if dl.Origin.Known() {
+		if dl.Origin.Known() && cd.topic >= 0 {
 			cd.fetch = true
 		} else {
 			cd.skip = skipUnrecoverable
@@ -161,7 +161,7 @@ func (pl *planner) add(r *Record, dl *DeadLetter) {
 		}
 	case cd.topic < 0 && pl.o.To == "":
 		cd.skip = skipUnrecoverable
-		pl.notes[skipUnrecoverable] = "the dead letter does not tell its origin: name a target with --to"
+		pl.notes[skipUnrecoverable] = "the dead letter does not tell its origin, or one that no topic can have: name a target with --to"
 	}
 	if cd.skip == takeIt && r.TimestampMS >= 0 && (pl.oldest == 0 || r.TimestampMS < pl.oldest) {
 		pl.oldest = r.TimestampMS

@@ -43,6 +43,9 @@ func (pl *planner) targets(ctx context.Context) error {
 		if name == pl.p.Topic {
 			return &RefusedError{Reason: "the target is the dead letter topic itself", hint: "name another with --to"}
 		}
+		if !topicName(name) {
+			return &RefusedError{Reason: fmt.Sprintf("no topic can be named %q", name), hint: "name another with --to"}
+		}
 		td, err := pl.c.topicDetail(ctx, name)
 		if errors.Is(err, kerr.UnknownTopicOrPartition) {
 			return &GateError{Reason: fmt.Sprintf("the target %s of %d records does not exist", name, len(idx))}
