@@ -68,7 +68,11 @@ func runDLTDiscard(ctx context.Context, d *Deps, topic string, o *dltDiscardOpti
 			return err
 		}
 	}
-	conn, err := d.dltConn(ctx, nil)
+	conn, err := d.dltConn(ctx, func(e dlt.Event) {
+		if e.Note != "" {
+			d.Log.Warn(e.Note)
+		}
+	})
 	if err != nil {
 		return err
 	}

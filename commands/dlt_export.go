@@ -80,7 +80,13 @@ func runDLTExport(ctx context.Context, d *Deps, topic string, o *dltExportOption
 		return err
 	}
 	progress := d.Out.Progress("exporting "+topic, d.Now)
-	conn, err := d.dltConn(ctx, func(e dlt.Event) { progress.Update(e.Done, e.Total) })
+	conn, err := d.dltConn(ctx, func(e dlt.Event) {
+		if e.Note != "" {
+			d.Log.Warn(e.Note)
+			return
+		}
+		progress.Update(e.Done, e.Total)
+	})
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ func newDLTList(d *Deps) *cobra.Command {
 
 			# A gate for a script
 			$ weir dlt list --fail-on-depth 0`),
-		Annotations:       map[string]string{Next: "weir dlt inspect TOPIC", ExitCodes: "3  with --fail-on-depth: more unresolved records than that, or a figure is not known\n4  a topic could not be read; the list says which and why"},
+		Annotations:       map[string]string{Next: "weir dlt inspect TOPIC", ExitCodes: "3  with --fail-on-depth: more unresolved records than that, offsets behind an open transaction with them, or a figure is not known\n4  a topic could not be read; the list says which and why"},
 		ValidArgsFunction: d.completeTopics(true),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.topics = args
@@ -125,7 +125,7 @@ func runDLTList(ctx context.Context, d *Deps, o *dltListOptions) error {
 	}
 	unread := false
 	for _, t := range list.Topics {
-		if o.fail && t.Class == dlt.Dead && (t.Unresolved == nil || *t.Unresolved > o.depth) {
+		if o.fail && t.Class == dlt.Dead && t.Exceeds(o.depth) {
 			return errGate
 		}
 		unread = unread || t.Error != nil

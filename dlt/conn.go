@@ -404,5 +404,14 @@ func openTransactionNote(topic string, s Span) string {
 	return fmt.Sprintf("%s partition %d: %d offsets lie behind an open transaction and were not read", topic, s.Partition, s.HighWatermark-s.Stable)
 }
 
+// noteOpen tells of the records that a reader of committed data passes over now.
+func (c *Conn) noteOpen(topic string, spans []Span) {
+	for _, s := range spans {
+		if s.Stable < s.HighWatermark {
+			emit(c.Events, Event{Note: openTransactionNote(topic, s), At: c.Now()})
+		}
+	}
+}
+
 // Code is the class of the failure.
 func (e *StalledError) Code() string { return "timeout" }

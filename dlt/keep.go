@@ -148,6 +148,7 @@ func (c *Conn) Select(ctx context.Context, d *Decoder, topic string, sel Selecti
 	} else if !errors.Is(err, ErrNoJournal) {
 		return "", nil, 0, err
 	}
+	c.noteOpen(topic, spans)
 	out := perPartition{}
 	var rec Record
 	err = c.ReadRanges(ctx, topic, stored(spans), func(k *kgo.Record) error {

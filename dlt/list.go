@@ -48,6 +48,12 @@ type ListedTopic struct {
 	TimestampsAre *string  `json:"timestamps_are"` // death or origin
 }
 
+// Exceeds reports whether more letters than depth may be unresolved. What is not known may be any number, and what lies
+// behind an open transaction, which may be others' committed letters, that many.
+func (t *ListedTopic) Exceeds(depth int64) bool {
+	return t.Unresolved == nil || *t.Unresolved+deref(t.BehindOpen) > depth
+}
+
 // ListOptions says where to look.
 type ListOptions struct {
 	Declared map[string]string // dead letter topics of the catalog, with their owners

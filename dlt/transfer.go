@@ -24,6 +24,7 @@ func (c *Conn) Export(ctx context.Context, d *Decoder, topic string, sel Selecti
 	for _, s := range spans {
 		total += s.Stable - s.Start
 	}
+	c.noteOpen(topic, spans)
 	var n int64
 	err = c.ReadRanges(ctx, topic, stored(spans), func(k *kgo.Record) error {
 		rec := FromKafka(k)
