@@ -6,6 +6,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // TestJobsApart: while a job may still write a letter, no other job writes it, no discard notes it, and a plan says so.
@@ -135,6 +138,33 @@ func TestDiscardApart(t *testing.T) {
 		t.Errorf("nothing is left: %v %+v", err, res)
 	}
 	c.exactlyOnce(t, "orders", 20)
+}
+
+// TestDiscardStopped: a ^C finishes what is being noted, tells how much that is, and leaves nothing held.
+func TestDiscardStopped(t *testing.T) {
+	c := springCluster(t, 3)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	if err := c.EnsureJournal(ctx); err != nil {
+		t.Fatal(err)
+	}
+	written := 0
+	c.fake.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		c.fake.KeepControl()
+		if written++; written == 2 { // the start was the first
+			cancel()
+		}
+		return nil, nil, false
+	})
+	id := kadm.TopicID(c.topicID(t, "orders-dlt")).String()
+	many := map[int32]*Offsets{0: {runs: []run{{0, 3*discardChunk - 1}}}}
+	res, err := c.Discard(ctx, "one", "s1", "me", "orders-dlt", id, "no", many)
+	if !errors.Is(err, context.Canceled) || res.Done || res.Records != discardChunk || res.Offsets[0].Last() != discardChunk-1 {
+		t.Fatalf("%v %+v", err, res)
+	}
+	if res, err = c.Discard(context.Background(), "two", "s2", "me", "orders-dlt", id, "no", many); err != nil || res.Records != 2*discardChunk {
+		t.Errorf("the rest: %v %+v", err, res)
+	}
 }
 
 // faultDiscardAtOnce: of a replay and a discard that begin at the same moment none handles what the other one does.
