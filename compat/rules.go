@@ -94,7 +94,7 @@ func engineRules() []finding.Rule {
 		}, {
 			ID: "compat/settings-changed", Severity: finding.Warning,
 			Purpose: "A change does not set the rules that it is judged by.",
-			Why:     "What weir.yaml says in the change counts: a mode or a severity that is loosened there hides the break beside it.",
+			Why:     "What weir.yaml says in the change counts: a mode, a severity or a baseline that is set there hides the break beside it.",
 			Fails:   "compat: {mode: NONE}, where weir.yaml of the baseline says nothing",
 			Fix:     "Change weir.yaml in a change of its own.",
 		}, {

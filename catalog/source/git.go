@@ -204,8 +204,9 @@ func (r *Repo) Tree(ctx context.Context, commit, sub string) (*Tree, error) {
 	return &Tree{FS: g, Paths: []string{"."}, Version: commit}, nil
 }
 
-// File returns one file of a commit, by its path from the top. A missing one is an error
-// that satisfies errors.Is(err, fs.ErrNotExist).
+// File returns one file of a commit, by its path from the top; a link is followed as long
+// as it stays in the repository, else it is a *NotReadError. A missing one is an error that
+// satisfies errors.Is(err, fs.ErrNotExist).
 func (r *Repo) File(ctx context.Context, commit, name string) ([]byte, error) {
 	out, err := git(ctx, r.Top, "ls-tree", "-z", "--full-tree", "--end-of-options", commit, "--", name)
 	if err != nil {
@@ -214,6 +215,13 @@ func (r *Repo) File(ctx context.Context, commit, name string) ([]byte, error) {
 	f := strings.Fields(string(out))
 	if len(f) < 3 || f[1] != "blob" {
 		return nil, &fs.PathError{Op: "read", Path: name, Err: fs.ErrNotExist}
+	}
+	if f[0] == "120000" {
+		t, err := r.Tree(ctx, commit, ".")
+		if err != nil {
+			return nil, err
+		}
+		return fs.ReadFile(t.FS, name)
 	}
 	return r.blob(ctx, f[2])
 }
