@@ -472,10 +472,10 @@ func (p *pairing) parts(a *catalog.Channel, old *catalog.Message, b *catalog.Cha
 			})
 			continue
 		}
-		s.New = SchemaVersion(is, p.cur.Version)
+		s.New = partVersion(cur, part, p.cur.Version)
 		s.Who = whoIs(p.cur.Catalog, b, cur)
 		if was != nil {
-			s.Old = SchemaVersion(was, p.old.Version)
+			s.Old = partVersion(old, part, p.old.Version)
 			s.Earlier = p.earlier(a, old, part)
 		} else if old != nil {
 			p.report(finding.Finding{
@@ -507,6 +507,15 @@ func schemaOf(m *catalog.Message, part string) *catalog.Schema {
 		return m.Key
 	}
 	return m.Payload
+}
+
+// partVersion is a part of a message as a version to be read.
+func partVersion(m *catalog.Message, part, version string) *Version {
+	v := SchemaVersion(schemaOf(m, part), version)
+	if part == partPayload {
+		v.Content = Content{m.ContentType.V, m.ContentType.At}
+	}
+	return v
 }
 
 // SchemaVersion is a schema of the catalog as a version to be read.
@@ -692,13 +701,17 @@ func messagesOf(op *catalog.Operation) []*catalog.Message {
 
 func link(topic string, send, recv *catalog.Operation, a, b *catalog.Message, part string) (Subject, bool) {
 	was, is := schemaOf(a, part), schemaOf(b, part)
-	if was == nil || is == nil || was.Identity == is.Identity || was.Remote != "" || is.Remote != "" {
+	if was == nil || is == nil || was.Remote != "" || is.Remote != "" {
+		return Subject{}, false
+	}
+	sent, received := partVersion(a, part, send.App.Name()), partVersion(b, part, recv.App.Name())
+	if was.Identity == is.Identity && !recoded(sent, received) {
 		return Subject{}, false
 	}
 	s := Subject{
 		Kind: "link", Channel: topic, Message: messageName(b), Part: part, Mode: ModeBackward,
 		Name: fmt.Sprintf("%s %s %s -> %s", topic, messageName(b), send.App.Name(), recv.App.Name()),
-		Old:  SchemaVersion(was, send.App.Name()), New: SchemaVersion(is, recv.App.Name()),
+		Old:  sent, New: received,
 		Owner: cmp.Or(recv.App.Owner.V.Team, send.App.Owner.V.Team),
 		Who:   Who{Known: true, Consumers: []Party{party(recv)}, Producers: []Party{party(send)}},
 		Link:  &Link{Sender: party(send), Receiver: party(recv)}, documents: []string{send.App.File, recv.App.File},

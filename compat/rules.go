@@ -7,9 +7,9 @@ func engineRules() []finding.Rule {
 	return []finding.Rule{
 		{
 			ID: "compat/format-changed", Severity: finding.Error,
-			Purpose: "A message keeps its schema language.",
+			Purpose: "A message keeps its schema language, and its content type the encoding.",
 			Why:     "A reader of JSON cannot read Avro, whatever the schemas say.",
-			Fails:   "payload of orders.order.v1: JSON Schema -> Avro",
+			Fails:   "payload of orders.order.v1: JSON Schema -> Avro; contentType: application/json -> avro/binary",
 			Passes:  "orders.order.v2 in Avro beside orders.order.v1 in JSON",
 			Fix:     "Publish the new format as a new message on a new topic version.",
 		}, {
