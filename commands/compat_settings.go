@@ -37,16 +37,16 @@ func settingsChanged(ctx context.Context, b *compat.Baseline, cfg *config.Config
 	if !ok || (err != nil && !unread) {
 		return nil, err
 	}
-	line, column := cfg.Project.Line("compat")
 	f := finding.Finding{
 		Rule: "compat/settings-changed", Severity: finding.Warning, Subject: finding.Subject{Kind: "config", Name: "weir.yaml"},
-		Position: finding.Position{File: "weir.yaml", Line: line, Column: column}, Hint: "change weir.yaml in a change of its own",
+		Position: finding.Position{File: "weir.yaml"}, Hint: "change weir.yaml in a change of its own",
 	}
 	past, err := config.Parse("weir.yaml of "+b.Words, text)
 	if unread {
 		err = fmt.Errorf("weir.yaml of %s: %w", b.Words, link)
 	}
 	if err != nil {
+		f.Position.Line, f.Position.Column = cfg.Project.Line("compat")
 		f.Message, f.Hint = fmt.Sprintf("how changes were judged is not known: %v", err), ""
 		return []finding.Finding{f}, nil
 	}
@@ -60,6 +60,8 @@ func settingsChanged(ctx context.Context, b *compat.Baseline, cfg *config.Config
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		if a, b := cmp.Or(was[key], "the default"), cmp.Or(is[key], "the default"); a != b {
 			changes = append(changes, fmt.Sprintf("%s was %s and is %s", key, a, b))
+			section, _, _ := strings.Cut(key, ".")
+			f.Position.Line, f.Position.Column = cfg.Project.Line(section)
 		}
 	}
 	if len(changes) == 0 {

@@ -313,8 +313,21 @@ func command(ctx context.Context, dir string, args ...string) *exec.Cmd {
 	// and git must never ask or take locks.
 	c := exec.CommandContext(ctx, "git", append([]string{"--no-pager", "--no-replace-objects", "-c", "core.fsmonitor=false"}, args...)...) //nolint:gosec // arguments are passed as such, refs behind --end-of-options
 	c.Dir = dir
-	c.Env = append(os.Environ(), "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C")
+	c.Env = append(environ(dir), "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C")
 	return c
+}
+
+// environ is the environment without what a hook of git has in it about its repository:
+// below the top of a work tree GIT_DIR makes git take any folder for the top.
+func environ(dir string) []string {
+	env := os.Environ()
+	if gitTop(dir) == "" {
+		return env // somebody says where the repository is
+	}
+	return slices.DeleteFunc(env, func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return slices.Contains([]string{"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"}, name)
+	})
 }
 
 func git(ctx context.Context, dir string, args ...string) ([]byte, error) {
