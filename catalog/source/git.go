@@ -170,7 +170,7 @@ func (r *Repo) Tree(ctx context.Context, commit, sub string) (*Tree, error) {
 	if err != nil {
 		return nil, &RefError{Ref: commit, Shallow: r.Shallow, Reason: err.Error()}
 	}
-	g := &gitFS{ctx: ctx, repo: r, files: map[string]object{}, dirs: map[string][]string{".": nil}}
+	g := &gitFS{ctx: ctx, repo: r, dir: filepath.Join(r.Top, filepath.FromSlash(sub)), files: map[string]object{}, dirs: map[string][]string{".": nil}}
 	for entry := range strings.SplitSeq(string(out), "\x00") {
 		meta, name, ok := strings.Cut(entry, "\t")
 		if !ok {
@@ -196,7 +196,7 @@ func (r *Repo) Tree(ctx context.Context, commit, sub string) (*Tree, error) {
 		g.add(name, object{f[2], size, f[0] == "120000"})
 	}
 	for _, m := range g.modules {
-		g.addModule(filepath.Join(r.Top, filepath.FromSlash(sub)), m)
+		g.addModule(g.dir, m)
 	}
 	for d := range g.dirs {
 		slices.Sort(g.dirs[d])
@@ -350,6 +350,7 @@ func git(ctx context.Context, dir string, args ...string) ([]byte, error) {
 type gitFS struct {
 	ctx     context.Context //nolint:containedctx // fs.FS has no room for one; it lives as long as the command
 	repo    *Repo
+	dir     string // the root in the work tree
 	files   map[string]object
 	dirs    map[string][]string // path to sorted names
 	modules []string            // paths of submodules
@@ -519,6 +520,9 @@ func (g *gitFS) ReadFile(name string) ([]byte, error) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: inModule(m)}
 	}
 	data, err := g.repo.blob(g.ctx, o.id)
+	if err == nil {
+		data, err = g.behindPointer(to, data)
+	}
 	if err != nil {
 		return nil, &fs.PathError{Op: "read", Path: name, Err: err}
 	}
