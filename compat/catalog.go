@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -98,10 +99,17 @@ func definitions(c *catalog.Catalog) map[string][]*catalog.Channel {
 		}
 	}
 	for _, ch := range list {
-		out[ch.Name()] = append(out[ch.Name()], ch)
+		out[family(ch)] = append(out[family(ch)], ch)
 	}
 	return out
 }
+
+// parameter is a part of an address that stands for many.
+var parameter = regexp.MustCompile(`\{[^{}]*\}`)
+
+// family is the name of a channel without those of its parameters: they may change, and
+// the topics are the same.
+func family(ch *catalog.Channel) string { return parameter.ReplaceAllString(ch.Name(), "{}") }
 
 func sortedNames(a, b map[string][]*catalog.Channel) []string {
 	var names []string
@@ -558,7 +566,7 @@ func (p *pairing) earlier(a *catalog.Channel, old *catalog.Message, part string)
 		}
 		var out []*Version
 		for _, side := range h.sides {
-			for _, ch := range definitions(side.Catalog)[a.Name()] {
+			for _, ch := range definitions(side.Catalog)[family(a)] {
 				pairs, _, _ := matchMessages([]*catalog.Message{old}, ch.Messages)
 				if len(pairs) == 0 {
 					continue
