@@ -594,6 +594,16 @@ func whoIs(c *catalog.Catalog, ch *catalog.Channel, m *catalog.Message) Who {
 			w.Producers = append(w.Producers, party(op))
 		}
 	}
+	for _, op := range repliesOn(c, ch, m) {
+		side := &w.Producers
+		if op.Direction == catalog.Send { // who asks takes the answers
+			side = &w.Consumers
+		}
+		pt := Party{Application: op.App.Name(), Owner: cmp.Or(op.Owner.V.Team, op.App.Owner.V.Team)}
+		if !slices.ContainsFunc(*side, func(p Party) bool { return p.Application == pt.Application }) {
+			*side = append(*side, pt)
+		}
+	}
 	for _, claim := range ch.ClaimedBy {
 		pt := Party{Application: claim.Name}
 		if claim.Direction == catalog.Receive {
@@ -631,6 +641,28 @@ func operations(c *catalog.Catalog, ch *catalog.Channel) []*catalog.Operation {
 	return out
 }
 
+// repliesOn are the operations whose answers go over a channel, as a message where m is
+// not nil.
+func repliesOn(c *catalog.Catalog, ch *catalog.Channel, m *catalog.Message) []*catalog.Operation {
+	if c == nil {
+		return nil
+	}
+	var out []*catalog.Operation
+	for op := range c.Operations() {
+		if op.Reply == nil || op.Reply.Channel == nil {
+			continue
+		}
+		to := op.Reply.Channel
+		if to.Identity != ch.Identity && (ch.Topic == "" || to.Topic != ch.Topic) {
+			continue
+		}
+		if m == nil || among(op.Reply.Messages, m) {
+			out = append(out, op)
+		}
+	}
+	return out
+}
+
 func receivers(c *catalog.Catalog, ch *catalog.Channel) []*catalog.Operation {
 	return slices.DeleteFunc(operations(c, ch), func(op *catalog.Operation) bool { return op.Direction != catalog.Receive })
 }
@@ -638,10 +670,11 @@ func receivers(c *catalog.Catalog, ch *catalog.Channel) []*catalog.Operation {
 // takes reports whether an operation is about a message; one that names none is
 // about all of its channel.
 func takes(op *catalog.Operation, m *catalog.Message) bool {
-	if len(op.Messages) == 0 {
-		return true
-	}
-	return slices.ContainsFunc(op.Messages, func(o *catalog.Message) bool {
+	return among(op.Messages, m)
+}
+
+func among(list []*catalog.Message, m *catalog.Message) bool {
+	return len(list) == 0 || slices.ContainsFunc(list, func(o *catalog.Message) bool {
 		return o.Identity == m.Identity || (o.ID != "" && o.ID == m.ID) || (o.Name != "" && o.Name == m.Name)
 	})
 }

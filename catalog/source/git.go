@@ -49,6 +49,9 @@ func (*RefError) Code() string { return "usage" }
 
 // Hint says how to get the missing commit.
 func (e *RefError) Hint() string {
+	if strings.Contains(e.Reason, "safe.directory") {
+		return "the repository belongs to another user, as a checkout that a container mounts: that command lets git read it"
+	}
 	if e.Ref == "" {
 		return "run it inside a git work tree, or name a folder instead of git:REF"
 	}

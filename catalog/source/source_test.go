@@ -188,6 +188,13 @@ func TestShallowClone(t *testing.T) {
 	}
 }
 
+func TestForeignRepository(t *testing.T) {
+	e := &RefError{Reason: "detected dubious ownership in repository at '/src'\nTo add an exception for this directory, call:\n\n\tgit config --global --add safe.directory /src"}
+	if !strings.Contains(e.Hint(), "belongs to another user") {
+		t.Errorf("hint %q", e.Hint())
+	}
+}
+
 func TestLargeFileStorage(t *testing.T) {
 	dir := t.TempDir()
 	run(t, dir, "init", "-q", "-b", "main")
