@@ -313,6 +313,9 @@ func (s *store) forget(name string) {
 }
 
 func looksLikeDocument(data []byte) bool {
+	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
+		data = bytes.ReplaceAll(data, []byte{0}, nil) // UTF-16, which YAML allows
+	}
 	for rest := data; ; {
 		i := bytes.Index(rest, []byte("asyncapi"))
 		if i < 0 {

@@ -1,6 +1,7 @@
 package catalog_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"unicode/utf16"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
@@ -45,6 +47,11 @@ func planted(t *testing.T) (fstest.MapFS, []string) {
 		files[f.Name] = &fstest.MapFile{Data: []byte(strings.Join(lines, "\n"))}
 	}
 	good := files["good.yaml"].Data
+	wide := utf16.Encode([]rune("\ufeff" + strings.ReplaceAll(string(good), "good", "wide")))
+	files["wide.yaml"] = &fstest.MapFile{Data: binary.LittleEndian.AppendUint16(nil, wide[0])}
+	for _, u := range wide[1:] {
+		files["wide.yaml"].Data = binary.LittleEndian.AppendUint16(files["wide.yaml"].Data, u)
+	}
 	files["bom.yaml"] = &fstest.MapFile{Data: []byte("\ufeff" + strings.ReplaceAll(strings.ReplaceAll(string(good), "good", "bom"), "\n", "\r\n"))}
 	files["deep.yaml"] = &fstest.MapFile{Data: []byte("asyncapi: 3.0.0\ninfo: {title: Deep, version: 1.0.0}\nx-deep: " + strings.Repeat("[", 300) + strings.Repeat("]", 300) + "\n")}
 	files["huge.yaml"] = &fstest.MapFile{Data: append([]byte("asyncapi: 3.0.0\ninfo:\n  description: "), make([]byte, 100<<20)...)}
@@ -84,7 +91,7 @@ func TestPlantedDefects(t *testing.T) {
 	for _, a := range c.Applications {
 		apps = append(apps, a.File)
 	}
-	for _, f := range []string{"good.yaml", "bom.yaml", "types.yaml", "recursive.yaml", "old.yaml"} {
+	for _, f := range []string{"good.yaml", "bom.yaml", "wide.yaml", "types.yaml", "recursive.yaml", "old.yaml"} {
 		if !slices.Contains(apps, f) {
 			t.Errorf("%s was not loaded: %v", f, apps)
 		}

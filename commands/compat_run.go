@@ -101,7 +101,9 @@ func (c *comparison) tree(ctx context.Context, against string) (*compatRun, erro
 		return nil, err
 	}
 	defer b.Close()
-	if c.changed, err = settingsChanged(ctx, b, c.cfg); err != nil {
+	judge, done := c.settingsBaseline(ctx, against, b, cur)
+	defer done()
+	if c.changed, err = settingsChanged(ctx, judge, c.cfg, against == ""); err != nil {
 		return nil, err
 	}
 	both := &catalog.Parsed{} // what both sides have alike is parsed once

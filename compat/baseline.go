@@ -74,7 +74,29 @@ func (b *Baseline) Close() {
 	}
 }
 
+// OpenSettings opens of git:REF, or git:REF..., only what Settings reads.
+func OpenSettings(ctx context.Context, spec string, cur *source.Tree) (*Baseline, error) {
+	b := &Baseline{Words: spec}
+	if err := b.openCommit(ctx, strings.TrimPrefix(spec, "git:"), cur); err != nil {
+		b.Close()
+		return nil, err
+	}
+	return b, nil
+}
+
 func (b *Baseline) openGit(ctx context.Context, ref string, cur *source.Tree) error {
+	err := b.openCommit(ctx, ref, cur)
+	if err != nil {
+		return err
+	}
+	if b.Tree, err = b.tree(ctx, b.commit, b.sub, cur.Paths); err != nil {
+		return err
+	}
+	b.Moved, err = b.moved(ctx, cur.Paths)
+	return err
+}
+
+func (b *Baseline) openCommit(ctx context.Context, ref string, cur *source.Tree) error {
 	var err error
 	if b.repo, err = source.OpenRepo(ctx, cur.Dir); err != nil {
 		return err
@@ -95,11 +117,7 @@ func (b *Baseline) openGit(ctx context.Context, ref string, cur *source.Tree) er
 	if short := shortCommit(b.commit); short != ref {
 		b.Words += " (" + short + ")"
 	}
-	if b.Tree, err = b.tree(ctx, b.commit, b.sub, cur.Paths); err != nil {
-		return err
-	}
-	b.Moved, err = b.moved(ctx, cur.Paths)
-	return err
+	return nil
 }
 
 // top is the repository's folder, by the name that other paths have it under.

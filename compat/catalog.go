@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -98,10 +99,17 @@ func definitions(c *catalog.Catalog) map[string][]*catalog.Channel {
 		}
 	}
 	for _, ch := range list {
-		out[ch.Name()] = append(out[ch.Name()], ch)
+		out[family(ch)] = append(out[family(ch)], ch)
 	}
 	return out
 }
+
+// parameter is a part of an address that stands for many.
+var parameter = regexp.MustCompile(`\{[^{}]*\}`)
+
+// family is the name of a channel without those of its parameters: they may change, and
+// the topics are the same.
+func family(ch *catalog.Channel) string { return parameter.ReplaceAllString(ch.Name(), "{}") }
 
 func sortedNames(a, b map[string][]*catalog.Channel) []string {
 	var names []string
@@ -472,10 +480,10 @@ func (p *pairing) parts(a *catalog.Channel, old *catalog.Message, b *catalog.Cha
 			})
 			continue
 		}
-		s.New = SchemaVersion(is, p.cur.Version)
+		s.New = partVersion(cur, part, p.cur.Version)
 		s.Who = whoIs(p.cur.Catalog, b, cur)
 		if was != nil {
-			s.Old = SchemaVersion(was, p.old.Version)
+			s.Old = partVersion(old, part, p.old.Version)
 			s.Earlier = p.earlier(a, old, part)
 		} else if old != nil {
 			p.report(finding.Finding{
@@ -507,6 +515,15 @@ func schemaOf(m *catalog.Message, part string) *catalog.Schema {
 		return m.Key
 	}
 	return m.Payload
+}
+
+// partVersion is a part of a message as a version to be read.
+func partVersion(m *catalog.Message, part, version string) *Version {
+	v := SchemaVersion(schemaOf(m, part), version)
+	if part == partPayload {
+		v.Content = Content{m.ContentType.V, m.ContentType.At}
+	}
+	return v
 }
 
 // SchemaVersion is a schema of the catalog as a version to be read.
@@ -549,7 +566,7 @@ func (p *pairing) earlier(a *catalog.Channel, old *catalog.Message, part string)
 		}
 		var out []*Version
 		for _, side := range h.sides {
-			for _, ch := range definitions(side.Catalog)[a.Name()] {
+			for _, ch := range definitions(side.Catalog)[family(a)] {
 				pairs, _, _ := matchMessages([]*catalog.Message{old}, ch.Messages)
 				if len(pairs) == 0 {
 					continue
@@ -575,6 +592,16 @@ func whoIs(c *catalog.Catalog, ch *catalog.Channel, m *catalog.Message) Who {
 			w.Consumers = append(w.Consumers, party(op))
 		} else {
 			w.Producers = append(w.Producers, party(op))
+		}
+	}
+	for _, op := range repliesOn(c, ch, m) {
+		side := &w.Producers
+		if op.Direction == catalog.Send { // who asks takes the answers
+			side = &w.Consumers
+		}
+		pt := Party{Application: op.App.Name(), Owner: cmp.Or(op.Owner.V.Team, op.App.Owner.V.Team)}
+		if !slices.ContainsFunc(*side, func(p Party) bool { return p.Application == pt.Application }) {
+			*side = append(*side, pt)
 		}
 	}
 	for _, claim := range ch.ClaimedBy {
@@ -614,6 +641,28 @@ func operations(c *catalog.Catalog, ch *catalog.Channel) []*catalog.Operation {
 	return out
 }
 
+// repliesOn are the operations whose answers go over a channel, as a message where m is
+// not nil.
+func repliesOn(c *catalog.Catalog, ch *catalog.Channel, m *catalog.Message) []*catalog.Operation {
+	if c == nil {
+		return nil
+	}
+	var out []*catalog.Operation
+	for op := range c.Operations() {
+		if op.Reply == nil || op.Reply.Channel == nil {
+			continue
+		}
+		to := op.Reply.Channel
+		if to.Identity != ch.Identity && (ch.Topic == "" || to.Topic != ch.Topic) {
+			continue
+		}
+		if m == nil || among(op.Reply.Messages, m) {
+			out = append(out, op)
+		}
+	}
+	return out
+}
+
 func receivers(c *catalog.Catalog, ch *catalog.Channel) []*catalog.Operation {
 	return slices.DeleteFunc(operations(c, ch), func(op *catalog.Operation) bool { return op.Direction != catalog.Receive })
 }
@@ -621,10 +670,11 @@ func receivers(c *catalog.Catalog, ch *catalog.Channel) []*catalog.Operation {
 // takes reports whether an operation is about a message; one that names none is
 // about all of its channel.
 func takes(op *catalog.Operation, m *catalog.Message) bool {
-	if len(op.Messages) == 0 {
-		return true
-	}
-	return slices.ContainsFunc(op.Messages, func(o *catalog.Message) bool {
+	return among(op.Messages, m)
+}
+
+func among(list []*catalog.Message, m *catalog.Message) bool {
+	return len(list) == 0 || slices.ContainsFunc(list, func(o *catalog.Message) bool {
 		return o.Identity == m.Identity || (o.ID != "" && o.ID == m.ID) || (o.Name != "" && o.Name == m.Name)
 	})
 }
@@ -692,13 +742,17 @@ func messagesOf(op *catalog.Operation) []*catalog.Message {
 
 func link(topic string, send, recv *catalog.Operation, a, b *catalog.Message, part string) (Subject, bool) {
 	was, is := schemaOf(a, part), schemaOf(b, part)
-	if was == nil || is == nil || was.Identity == is.Identity || was.Remote != "" || is.Remote != "" {
+	if was == nil || is == nil || was.Remote != "" || is.Remote != "" {
+		return Subject{}, false
+	}
+	sent, received := partVersion(a, part, send.App.Name()), partVersion(b, part, recv.App.Name())
+	if was.Identity == is.Identity && !recoded(sent, received) {
 		return Subject{}, false
 	}
 	s := Subject{
 		Kind: "link", Channel: topic, Message: messageName(b), Part: part, Mode: ModeBackward,
 		Name: fmt.Sprintf("%s %s %s -> %s", topic, messageName(b), send.App.Name(), recv.App.Name()),
-		Old:  SchemaVersion(was, send.App.Name()), New: SchemaVersion(is, recv.App.Name()),
+		Old:  sent, New: received,
 		Owner: cmp.Or(recv.App.Owner.V.Team, send.App.Owner.V.Team),
 		Who:   Who{Known: true, Consumers: []Party{party(recv)}, Producers: []Party{party(send)}},
 		Link:  &Link{Sender: party(send), Receiver: party(recv)}, documents: []string{send.App.File, recv.App.File},

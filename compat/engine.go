@@ -54,6 +54,8 @@ type Version struct {
 	// hashed. Remote is the URL of a schema that was not fetched.
 	Opaque string
 	Remote string
+	// Content is how a message's payload is encoded, where it says so.
+	Content Content
 	// Err is why the text could not be had.
 	Err error
 }
@@ -298,6 +300,14 @@ func onlyLocalRefs(text []byte) bool {
 // incomparable deals with what no checker can judge.
 func (e *Engine) incomparable(r *SubjectResult) bool {
 	old, cur := r.Old, r.New
+	// A registry knows no content type: under --as it has no say.
+	if old != nil && r.Mode != ModeNone && e.policy.As == "" && recoded(old, cur) {
+		e.formatChanged(r, Finding{
+			Message: fmt.Sprintf("the content type changed from %s to %s", old.Content.MediaType, cur.Content.MediaType),
+			OldAt:   old.Content.At, NewAt: cur.Content.At, Change: old.Content.MediaType + " -> " + cur.Content.MediaType,
+		})
+		return true
+	}
 	if cur.Err != nil || (old != nil && old.Err != nil) {
 		err := cur.Err
 		at := cur.At
@@ -328,22 +338,27 @@ func (e *Engine) incomparable(r *SubjectResult) bool {
 		return true
 	}
 	if old != nil && old.Schema.Format != cur.Schema.Format && r.Mode != ModeNone {
-		r.Verdict, r.Grade = ProvenBreak, Direct
-		for _, dir := range r.Mode.Directions() {
-			f := Finding{
-				Rule: "compat/format-changed", Severity: finding.Error, Direction: dir, Proof: ProvenBreak, Grade: Direct, Contract: true,
-				Message: fmt.Sprintf("the format changed from %s to %s", old.Schema.Format, cur.Schema.Format),
-				OldAt:   old.At, NewAt: cur.At, Change: string(old.Schema.Format) + " -> " + string(cur.Schema.Format),
-				Suggestion: "publish the new format as a new message on a new topic version",
-			}
-			r.Comparisons = append(r.Comparisons, Comparison{
-				Version: old.Schema.Version, Direction: dir, Verdict: ProvenBreak, Grade: Direct, Findings: []Finding{f},
-			})
-		}
-		e.conclude(r)
+		e.formatChanged(r, Finding{
+			Message: fmt.Sprintf("the format changed from %s to %s", old.Schema.Format, cur.Schema.Format),
+			OldAt:   old.At, NewAt: cur.At, Change: string(old.Schema.Format) + " -> " + string(cur.Schema.Format),
+		})
 		return true
 	}
 	return false
+}
+
+// formatChanged concludes a subject of which no reader of one side can read the other.
+func (e *Engine) formatChanged(r *SubjectResult, f Finding) {
+	r.Verdict, r.Grade = ProvenBreak, Direct
+	f.Rule, f.Severity, f.Proof, f.Grade, f.Contract = "compat/format-changed", finding.Error, ProvenBreak, Direct, true
+	f.Suggestion = "publish the new format as a new message on a new topic version"
+	for _, dir := range r.Mode.Directions() {
+		f.Direction = dir
+		r.Comparisons = append(r.Comparisons, Comparison{
+			Version: r.Old.Schema.Version, Direction: dir, Verdict: ProvenBreak, Grade: Direct, Findings: []Finding{f},
+		})
+	}
+	e.conclude(r)
 }
 
 func (e *Engine) unprovenFinding(r *SubjectResult, rule string, at finding.Position, msg, hint string) {

@@ -7,9 +7,9 @@ func engineRules() []finding.Rule {
 	return []finding.Rule{
 		{
 			ID: "compat/format-changed", Severity: finding.Error,
-			Purpose: "A message keeps its schema language.",
+			Purpose: "A message keeps its schema language, and its content type the encoding.",
 			Why:     "A reader of JSON cannot read Avro, whatever the schemas say.",
-			Fails:   "payload of orders.order.v1: JSON Schema -> Avro",
+			Fails:   "payload of orders.order.v1: JSON Schema -> Avro; contentType: application/json -> avro/binary",
 			Passes:  "orders.order.v2 in Avro beside orders.order.v1 in JSON",
 			Fix:     "Publish the new format as a new message on a new topic version.",
 		}, {
@@ -94,7 +94,7 @@ func engineRules() []finding.Rule {
 		}, {
 			ID: "compat/settings-changed", Severity: finding.Warning,
 			Purpose: "A change does not set the rules that it is judged by.",
-			Why:     "What weir.yaml says in the change counts: a mode or a severity that is loosened there hides the break beside it.",
+			Why:     "What weir.yaml says in the change counts: a mode, a severity or a baseline that is set there hides the break beside it.",
 			Fails:   "compat: {mode: NONE}, where weir.yaml of the baseline says nothing",
 			Fix:     "Change weir.yaml in a change of its own.",
 		}, {

@@ -49,6 +49,9 @@ func (*RefError) Code() string { return "usage" }
 
 // Hint says how to get the missing commit.
 func (e *RefError) Hint() string {
+	if strings.Contains(e.Reason, "safe.directory") {
+		return "the repository belongs to another user, as a checkout that a container mounts: that command lets git read it"
+	}
 	if e.Ref == "" {
 		return "run it inside a git work tree, or name a folder instead of git:REF"
 	}
@@ -170,7 +173,7 @@ func (r *Repo) Tree(ctx context.Context, commit, sub string) (*Tree, error) {
 	if err != nil {
 		return nil, &RefError{Ref: commit, Shallow: r.Shallow, Reason: err.Error()}
 	}
-	g := &gitFS{ctx: ctx, repo: r, files: map[string]object{}, dirs: map[string][]string{".": nil}}
+	g := &gitFS{ctx: ctx, repo: r, dir: filepath.Join(r.Top, filepath.FromSlash(sub)), files: map[string]object{}, dirs: map[string][]string{".": nil}}
 	for entry := range strings.SplitSeq(string(out), "\x00") {
 		meta, name, ok := strings.Cut(entry, "\t")
 		if !ok {
@@ -196,7 +199,7 @@ func (r *Repo) Tree(ctx context.Context, commit, sub string) (*Tree, error) {
 		g.add(name, object{f[2], size, f[0] == "120000"})
 	}
 	for _, m := range g.modules {
-		g.addModule(filepath.Join(r.Top, filepath.FromSlash(sub)), m)
+		g.addModule(g.dir, m)
 	}
 	for d := range g.dirs {
 		slices.Sort(g.dirs[d])
@@ -204,8 +207,9 @@ func (r *Repo) Tree(ctx context.Context, commit, sub string) (*Tree, error) {
 	return &Tree{FS: g, Paths: []string{"."}, Version: commit}, nil
 }
 
-// File returns one file of a commit, by its path from the top. A missing one is an error
-// that satisfies errors.Is(err, fs.ErrNotExist).
+// File returns one file of a commit, by its path from the top; a link is followed as long
+// as it stays in the repository, else it is a *NotReadError. A missing one is an error that
+// satisfies errors.Is(err, fs.ErrNotExist).
 func (r *Repo) File(ctx context.Context, commit, name string) ([]byte, error) {
 	out, err := git(ctx, r.Top, "ls-tree", "-z", "--full-tree", "--end-of-options", commit, "--", name)
 	if err != nil {
@@ -214,6 +218,13 @@ func (r *Repo) File(ctx context.Context, commit, name string) ([]byte, error) {
 	f := strings.Fields(string(out))
 	if len(f) < 3 || f[1] != "blob" {
 		return nil, &fs.PathError{Op: "read", Path: name, Err: fs.ErrNotExist}
+	}
+	if f[0] == "120000" {
+		t, err := r.Tree(ctx, commit, ".")
+		if err != nil {
+			return nil, err
+		}
+		return fs.ReadFile(t.FS, name)
 	}
 	return r.blob(ctx, f[2])
 }
@@ -305,8 +316,21 @@ func command(ctx context.Context, dir string, args ...string) *exec.Cmd {
 	// and git must never ask or take locks.
 	c := exec.CommandContext(ctx, "git", append([]string{"--no-pager", "--no-replace-objects", "-c", "core.fsmonitor=false"}, args...)...) //nolint:gosec // arguments are passed as such, refs behind --end-of-options
 	c.Dir = dir
-	c.Env = append(os.Environ(), "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C")
+	c.Env = append(environ(dir), "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C")
 	return c
+}
+
+// environ is the environment without what a hook of git has in it about its repository:
+// below the top of a work tree GIT_DIR makes git take any folder for the top.
+func environ(dir string) []string {
+	env := os.Environ()
+	if gitTop(dir) == "" {
+		return env // somebody says where the repository is
+	}
+	return slices.DeleteFunc(env, func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return slices.Contains([]string{"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"}, name)
+	})
 }
 
 func git(ctx context.Context, dir string, args ...string) ([]byte, error) {
@@ -329,6 +353,7 @@ func git(ctx context.Context, dir string, args ...string) ([]byte, error) {
 type gitFS struct {
 	ctx     context.Context //nolint:containedctx // fs.FS has no room for one; it lives as long as the command
 	repo    *Repo
+	dir     string // the root in the work tree
 	files   map[string]object
 	dirs    map[string][]string // path to sorted names
 	modules []string            // paths of submodules
@@ -498,6 +523,9 @@ func (g *gitFS) ReadFile(name string) ([]byte, error) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: inModule(m)}
 	}
 	data, err := g.repo.blob(g.ctx, o.id)
+	if err == nil {
+		data, err = g.behindPointer(to, data)
+	}
 	if err != nil {
 		return nil, &fs.PathError{Op: "read", Path: name, Err: err}
 	}

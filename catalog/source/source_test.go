@@ -1,7 +1,10 @@
 package source
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -182,6 +185,60 @@ func TestShallowClone(t *testing.T) {
 	re, ok := errors.AsType[*RefError](err)
 	if !ok || !strings.Contains(re.Hint(), "fetch-depth") {
 		t.Errorf("%v, hint %v", err, re)
+	}
+}
+
+func TestForeignRepository(t *testing.T) {
+	e := &RefError{Reason: "detected dubious ownership in repository at '/src'\nTo add an exception for this directory, call:\n\n\tgit config --global --add safe.directory /src"}
+	if !strings.Contains(e.Hint(), "belongs to another user") {
+		t.Errorf("hint %q", e.Hint())
+	}
+}
+
+func TestLargeFileStorage(t *testing.T) {
+	dir := t.TempDir()
+	run(t, dir, "init", "-q", "-b", "main")
+	const real = "asyncapi: 3.0.0\n"
+	sum := sha256.Sum256([]byte(real))
+	oid := hex.EncodeToString(sum[:])
+	text := fmt.Sprintf("version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize %d\n", oid, len(real))
+	write(t, filepath.Join(dir, "cat/a.yaml"), text)
+	run(t, dir, "add", "-A")
+	run(t, dir, "commit", "-qm", "one")
+	repo, err := OpenRepo(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = repo.Close() }()
+	tree, err := repo.Tree(t.Context(), "HEAD", "cat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func() string {
+		b, err := fs.ReadFile(tree.FS, "a.yaml")
+		if err != nil {
+			return err.Error()
+		}
+		return string(b)
+	}
+	if got := read(); got != text {
+		t.Errorf("a checkout without LFS: %q", got)
+	}
+	write(t, filepath.Join(dir, "cat/a.yaml"), real)
+	if got := read(); got != real {
+		t.Errorf("unchanged: %q", got)
+	}
+	write(t, filepath.Join(dir, "cat/a.yaml"), "asyncapi: 2.6.0\n")
+	if got := read(); !strings.Contains(got, "Git LFS keeps it") {
+		t.Errorf("changed: %q", got)
+	}
+	write(t, filepath.Join(dir, ".git/lfs/objects", oid[:2], oid[2:4], oid), "asyncapi: 4.0.0\n")
+	if got := read(); !strings.Contains(got, "Git LFS keeps it") {
+		t.Errorf("another file in the store: %q", got)
+	}
+	write(t, filepath.Join(dir, ".git/lfs/objects", oid[:2], oid[2:4], oid), real)
+	if got := read(); got != real {
+		t.Errorf("in the store: %q", got)
 	}
 }
 

@@ -279,6 +279,20 @@ func TestWitnessText(t *testing.T) {
 	}
 }
 
+func TestWitnessWithoutJSONForm(t *testing.T) {
+	c := New(Config{})
+	head := "syntax = \"proto3\";\nimport \"google/protobuf/any.proto\";\nmessage M {\n"
+	a, b := parse(t, c, "x.proto", head+"google.protobuf.Any a = 1;\n}\n"), parse(t, c, "x.proto", head+"bytes a = 1;\n}\n")
+	res, err := c.Check(t.Context(), a, b, compat.Backward, compat.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := res.Findings[0].Witness
+	if want := "M a message without a JSON form of the old version is written as bytes 0a"; w == nil || !strings.HasPrefix(w.Explanation, want) {
+		t.Errorf("witness %+v, want %s", w, want)
+	}
+}
+
 func TestCanonical(t *testing.T) {
 	c := New(Config{})
 	a := parse(t, c, "a.proto", msg("int32 n = 1;"))

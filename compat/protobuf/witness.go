@@ -498,6 +498,9 @@ func (s sides) witness(m *dynamicpb.Message, raw []byte, reads, why string) *com
 		w.Binary = []byte{}
 	}
 	shown := "an empty message"
+	if len(raw) > 0 {
+		shown = "a message without a JSON form"
+	}
 	if text, err := marshalJSON(m, s.writerField); err == nil {
 		w.JSON = text
 		shown = string(text)
