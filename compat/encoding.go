@@ -42,8 +42,16 @@ func (c Content) encoding() string {
 }
 
 // recoded reports that two versions of a payload are known to be encoded in two ways: no
-// reader of one can read the other, whatever the schemas say.
-func recoded(a, b *Version) bool {
+// reader of one can read the other, whatever the schemas say. It is not sure where a content
+// type and the language of its own schema part, as Avro under an inherited application/json.
+func recoded(a, b *Version) (is, sure bool) {
 	x, y := a.Content.encoding(), b.Content.encoding()
-	return x != "" && y != "" && x != y
+	return x != "" && y != "" && x != y, a.coherent() && b.coherent()
+}
+
+// coherent reports that the content type does not contradict the schema: JSON Schema may
+// describe what is written otherwise, Avro and Protobuf say themselves how it is.
+func (v *Version) coherent() bool {
+	own := map[Format]string{Avro: "Avro", Protobuf: "Protobuf"}[v.Schema.Format]
+	return own == "" || own == v.Content.encoding()
 }

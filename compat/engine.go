@@ -301,12 +301,19 @@ func onlyLocalRefs(text []byte) bool {
 func (e *Engine) incomparable(r *SubjectResult) bool {
 	old, cur := r.Old, r.New
 	// A registry knows no content type: under --as it has no say.
-	if old != nil && r.Mode != ModeNone && e.policy.As == "" && recoded(old, cur) {
-		e.formatChanged(r, Finding{
-			Message: fmt.Sprintf("the content type changed from %s to %s", old.Content.MediaType, cur.Content.MediaType),
-			OldAt:   old.Content.At, NewAt: cur.Content.At, Change: old.Content.MediaType + " -> " + cur.Content.MediaType,
-		})
-		return true
+	if old != nil && r.Mode != ModeNone && e.policy.As == "" {
+		message := fmt.Sprintf("the content type changed from %s to %s", old.Content.MediaType, cur.Content.MediaType)
+		switch other, sure := recoded(old, cur); {
+		case other && sure:
+			e.formatChanged(r, Finding{
+				Message: message, OldAt: old.Content.At, NewAt: cur.Content.At, Change: old.Content.MediaType + " -> " + cur.Content.MediaType,
+			})
+			return true
+		case other && r.Link == nil:
+			r.skipped = append(r.skipped, finding.Skipped{
+				Rule: "compat/format-changed", Subject: r.subject(), Reason: message + ", and one of them contradicts the schema: whether the records changed is not known",
+			})
+		}
 	}
 	if cur.Err != nil || (old != nil && old.Err != nil) {
 		err := cur.Err
