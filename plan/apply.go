@@ -289,10 +289,11 @@ func (ap *applier) topics(ctx context.Context, op Op, request topicRequest, happ
 			case !answered:
 				status, answer = Unknown, errors.New("the broker did not answer for it")
 			case errors.Is(answer, kerr.TopicAlreadyExists) && op == Create, errors.Is(answer, kerr.UnknownTopicOrPartition) && op == Delete,
-				errors.Is(answer, kerr.InvalidPartitions) && op == Modify:
+				errors.Is(answer, kerr.InvalidPartitions) && op == Modify, unanswered(answer):
 				// A request that the client sent twice over a broker loss finds its own work,
-				// and so does one of two who apply at once: what counts is the state.
-				if n := o.growsTo(); n > 0 {
+				// and so does one of two who apply at once: what counts is the state. So it is
+				// where the broker itself got no answer in time.
+				if n := o.growsTo(); n > 0 && !unanswered(answer) {
 					ap.conn.TopicsSettled(ctx, map[string]int32{o.Name: n})
 				}
 				ap.findOut(ctx, []*Outcome{o}, answer, happened)
@@ -348,6 +349,8 @@ func (ap *applier) findOut(ctx context.Context, batch []*Outcome, cause error, h
 			status, failure = Unknown, fmt.Errorf("%w; what happened could not be read: %w", cause, err)
 		case happened(&o.Step, topics[o.Name], configs[o.Name]):
 			status, failure = Done, nil
+		case unanswered(cause):
+			status, failure = Unknown, notYet(cause)
 		case ap.partly(&o.Step, topics[o.Name], configs[o.Name]):
 			if _, told := errors.AsType[*halfDone](cause); !told {
 				failure = &halfDone{cause}
@@ -356,6 +359,15 @@ func (ap *applier) findOut(ctx context.Context, batch []*Outcome, cause error, h
 		ap.settle(o, status, failure)
 	}
 }
+
+// unanswered is a request that a broker may still carry out, whatever it shows now: one
+// without a controller keeps it until there is one.
+func unanswered(cause error) bool {
+	e, ok := errors.AsType[*cluster.Error](cause)
+	return ok && e.Class == cluster.TimedOut
+}
+
+func notYet(cause error) error { return fmt.Errorf("%w; it does not show, and may still be done", cause) }
 
 // created: the topic is there with the shape that was asked for.
 func (ap *applier) created(s *Step, t *cluster.Topic, set cluster.ConfigSet) bool {
@@ -441,6 +453,8 @@ func (ap *applier) rights(ctx context.Context, op Op) error {
 				status, failure = Unknown, fmt.Errorf("%w; what happened could not be read: %w", err, unread)
 			case lost && slices.Contains(rows, *o.ACL) == (op == Create):
 				status, failure = Done, nil
+			case lost && unanswered(err):
+				status, failure = Unknown, notYet(err)
 			case lost:
 				failure = err
 			}

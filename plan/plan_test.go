@@ -433,6 +433,24 @@ func TestHalfDoneIsTold(t *testing.T) {
 	}
 }
 
+// What a broker did not answer in time and does not show may still be done: it did not fail.
+func TestUnansweredIsUnknown(t *testing.T) {
+	b, conn, p := growing(t)
+	b.Cluster().ControlKey(kmsg.IncrementalAlterConfigs.Int16(), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		resp := req.ResponseKind().(*kmsg.IncrementalAlterConfigsResponse)
+		for _, asked := range req.(*kmsg.IncrementalAlterConfigsRequest).Resources {
+			topic := kmsg.NewIncrementalAlterConfigsResponseResource()
+			topic.ResourceType, topic.ResourceName, topic.ErrorCode = asked.ResourceType, asked.ResourceName, kerr.RequestTimedOut.Code
+			resp.Resources = append(resp.Resources, topic)
+		}
+		return resp, nil, true
+	})
+	r, err := p.Apply(t.Context(), conn, nil, nil)
+	if err != nil || r.Unknown != 1 || !strings.Contains(r.Outcomes[0].Error, "may still be done") {
+		t.Errorf("%v %+v", err, r)
+	}
+}
+
 // A request for more partitions that finds its own work, or that of another apply, is done.
 func TestGrownAlreadyIsDone(t *testing.T) {
 	b, conn, p := growing(t)
