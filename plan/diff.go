@@ -532,7 +532,7 @@ func (df *differ) undeclaredACL(r cluster.ACLRow, wanted map[cluster.ACLRow]bool
 	case kmsg.ACLResourceTypeTopic:
 		owner, declared = df.ownerReached(r)
 	case kmsg.ACLResourceTypeGroup:
-		declared = r.PatternType == kmsg.ACLResourcePatternTypeLiteral && df.groups[r.ResourceName]
+		declared = df.groupReached(r)
 	default:
 	}
 	if !declared {
@@ -580,6 +580,19 @@ func (df *differ) ownerReached(r cluster.ACLRow) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// groupReached reports whether a row reaches a declared group.
+func (df *differ) groupReached(r cluster.ACLRow) bool {
+	if r.PatternType == kmsg.ACLResourcePatternTypeLiteral && r.ResourceName != cluster.AnyName {
+		return df.groups[r.ResourceName]
+	}
+	names := df.d.Groups // sorted: those with the prefix stand together
+	i := 0
+	if r.ResourceName != cluster.AnyName {
+		i, _ = slices.BinarySearch(names, r.ResourceName)
+	}
+	return i < len(names) && r.Reaches(names[i])
 }
 
 // harmless is a DESCRIBE row beside a declared READ or WRITE of the same principal,

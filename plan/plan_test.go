@@ -384,6 +384,27 @@ func TestPrunedAllRowLeavesTheRights(t *testing.T) {
 	}
 }
 
+// Whoever reaches a declared group through a pattern is told as on a topic, and never pruned.
+func TestPatternsThatReachGroups(t *testing.T) {
+	d := &Desired{Groups: []string{"billing", "mailer"}}
+	for name, c := range map[string]struct {
+		pattern kmsg.ACLResourcePatternType
+		want    int
+	}{
+		"bill": {kmsg.ACLResourcePatternTypePrefixed, 1}, "billing": {kmsg.ACLResourcePatternTypePrefixed, 1}, "*": {kmsg.ACLResourcePatternTypeLiteral, 1},
+		"billing2": {kmsg.ACLResourcePatternTypePrefixed, 0}, "zeta": {kmsg.ACLResourcePatternTypePrefixed, 0}, "bill ": {kmsg.ACLResourcePatternTypeLiteral, 0},
+	} {
+		row := cluster.ACLRow{
+			Permission: kmsg.ACLPermissionTypeAllow, Principal: "User:eve", Host: "*", ResourceType: kmsg.ACLResourceTypeGroup,
+			PatternType: c.pattern, ResourceName: name, Operation: kmsg.ACLOperationRead,
+		}
+		p := Diff(d, &Actual{ACLs: []cluster.ACLRow{row}}, Options{MaxDeletes: -1, Prune: []string{"acl"}})
+		if len(p.Steps) != 0 || len(p.Drift) != c.want {
+			t.Errorf("%s: %+v %+v", row, p.Steps, p.Drift)
+		}
+	}
+}
+
 // growing plans a longer retention and one more partition for a topic that is there.
 func growing(t *testing.T) (*broker.Broker, *cluster.Conn, *Plan) {
 	t.Helper()
