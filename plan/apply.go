@@ -367,7 +367,9 @@ func unanswered(cause error) bool {
 	return ok && e.Class == cluster.TimedOut
 }
 
-func notYet(cause error) error { return fmt.Errorf("%w; it does not show, and may still be done", cause) }
+func notYet(cause error) error {
+	return fmt.Errorf("%w; it does not show, and may still be done", cause)
+}
 
 // created: the topic is there with the shape that was asked for.
 func (ap *applier) created(s *Step, t *cluster.Topic, set cluster.ConfigSet) bool {

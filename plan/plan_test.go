@@ -392,7 +392,7 @@ func TestPatternsThatReachGroups(t *testing.T) {
 		want    int
 	}{
 		"bill": {kmsg.ACLResourcePatternTypePrefixed, 1}, "billing": {kmsg.ACLResourcePatternTypePrefixed, 1}, "*": {kmsg.ACLResourcePatternTypeLiteral, 1},
-		"billing2": {kmsg.ACLResourcePatternTypePrefixed, 0}, "zeta": {kmsg.ACLResourcePatternTypePrefixed, 0}, "bill ": {kmsg.ACLResourcePatternTypeLiteral, 0},
+		"billing2": {kmsg.ACLResourcePatternTypePrefixed, 0}, "zeta": {kmsg.ACLResourcePatternTypePrefixed, 0}, "bil": {kmsg.ACLResourcePatternTypeLiteral, 0},
 	} {
 		row := cluster.ACLRow{
 			Permission: kmsg.ACLPermissionTypeAllow, Principal: "User:eve", Host: "*", ResourceType: kmsg.ACLResourceTypeGroup,
