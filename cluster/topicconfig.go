@@ -251,6 +251,9 @@ func (r configRule) parse(v string) (string, error) {
 		}
 		return "", errors.New("must be " + suggest.Or(r.words))
 	case configList:
+		if strings.TrimSpace(v) == "" { // keep everything: neither compacted nor deleted
+			return "", nil
+		}
 		var out []string
 		for w := range strings.SplitSeq(v, ",") {
 			w = strings.TrimSpace(w)

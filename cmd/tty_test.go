@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -181,6 +182,42 @@ func TestTerminalDefaultIsNo(t *testing.T) {
 	x.types("yes\r")
 	if x.ends(0); retention(t, adm) != "1209600000" {
 		t.Error("yes did not change the topic")
+	}
+}
+
+// What was empty when the question was asked, and is not when it is answered, stays.
+func TestTerminalLooksAgain(t *testing.T) {
+	t.Parallel()
+	b, adm := shop(t)
+	doc := filepath.Join(t.TempDir(), "orders.yaml")
+	if err := os.WriteFile(doc, []byte(`{asyncapi: 3.0.0, info: {title: Orders, version: 1.0.0}, channels: {orders: {address: orders, x-lifecycle: retired}}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	x := onTerminal(t, b, nil, "apply", "--prune", "topic", doc)
+	x.shows("Type orders to go on:")
+	cl, err := kgo.NewClient(kgo.SeedBrokers(b.Addrs()...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	if err := cl.ProduceSync(t.Context(), &kgo.Record{Topic: "orders", Value: []byte("v")}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	x.types("orders\r")
+	if out := x.ends(2); !strings.Contains(out, "1 step destroys data, nothing was changed") || !exists(t, adm, "orders") {
+		t.Errorf("%s", out)
+	}
+	x = onTerminal(t, b, nil, "apply", "--prune", "topic", "--allow-data-loss", doc)
+	x.shows("Type orders to go on:")
+	if _, err := adm.DeleteTopic(t.Context(), "orders"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := adm.CreateTopic(t.Context(), 1, 1, nil, "orders"); err != nil {
+		t.Fatal(err)
+	}
+	x.types("orders\r")
+	if out := x.ends(3); !strings.Contains(out, "The plan is stale, nothing was changed") || !exists(t, adm, "orders") {
+		t.Errorf("%s", out)
 	}
 }
 

@@ -31,10 +31,11 @@ func (o *aclRowFlags) bind(c *cobra.Command, d *Deps, patterns ...string) {
 	words(fs, &o.hosts, "host", "client `address`, * for all, repeatable")
 	words(fs, &o.operations, "operation", "`operation` such as read, write, describe-configs or all, repeatable")
 	words(fs, &o.topics, "topic", "topic `name`, repeatable")
-	words(fs, &o.groups, "group", "consumer group `name`, repeatable")
-	words(fs, &o.txns, "transactional-id", "transactional `id`, repeatable")
-	words(fs, &o.tokens, "delegation-token", "delegation token `id`, repeatable")
-	words(fs, &o.users, "user", "user resource as User:`name`, repeatable")
+	// Of these names a comma may be a part.
+	lines(fs, &o.groups, "group", "consumer group `name`, repeatable")
+	lines(fs, &o.txns, "transactional-id", "transactional `id`, repeatable")
+	lines(fs, &o.tokens, "delegation-token", "delegation token `id`, repeatable")
+	lines(fs, &o.users, "user", "user resource as User:`name`, repeatable")
 	fs.BoolVar(&o.cluster, "cluster", false, "the cluster itself")
 	OneOf(fs, &o.pattern, "pattern", "how names are meant", patterns...)
 	fs.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {

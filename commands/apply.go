@@ -93,13 +93,16 @@ func runApply(ctx context.Context, d *Deps, o *applyOptions) error {
 		}
 		return err
 	}
+	if err := o.lookAgain(ctx, d, conn, p); err != nil {
+		return emitStale(d, o.format, err)
+	}
 	return o.execute(ctx, d, conn, p)
 }
 
 // permit collects every permission that the plan needs before anything is written.
 func (o *applyOptions) permit(ctx context.Context, d *Deps, conn *cluster.Conn, p *plan.Plan) error {
-	if p.Lossy() && !o.allowDataLoss {
-		return refused("pass --allow-data-loss if that is meant", "apply: %s, nothing was changed", lossOf(p))
+	if err := o.lossless(p); err != nil {
+		return err
 	}
 	question := fmt.Sprintf("apply %s to cluster %s", plural(len(p.Pending()), "step"), p.ClusterID)
 	conf := &confirmation{yes: o.yes, names: o.confirm, profile: conn.Profile}
@@ -127,7 +130,7 @@ func (o *applyOptions) execute(ctx context.Context, d *Deps, conn *cluster.Conn,
 	}
 	// A deadline is no interruption: nobody pressed a key.
 	interrupted := errors.Is(ctx.Err(), context.Canceled)
-	if r.Done == 0 && r.Unknown == 0 && !interrupted {
+	if !r.Wrote() && !interrupted {
 		return cmp.Or(err, r.FirstError())
 	}
 	if eerr := d.Out.Emit(o.format, "apply_result", r, term.View{Text: func(pg *term.Page) { viewResult(pg, r) }}); eerr != nil {

@@ -1,11 +1,37 @@
 package commands
 
 import (
+	"context"
 	"errors"
 
+	"github.com/weirhq/weir/cluster"
 	"github.com/weirhq/weir/internal/term"
 	"github.com/weirhq/weir/plan"
 )
+
+// lossless refuses a plan that destroys data nobody agreed to lose.
+func (o *applyOptions) lossless(p *plan.Plan) error {
+	if p.Lossy() && !o.allowDataLoss {
+		return refused("pass --allow-data-loss if that is meant", "apply: %s, nothing was changed", lossOf(p))
+	}
+	return nil
+}
+
+// lookAgain refuses a plan that is no longer what was agreed to: nobody knows how long the
+// question stood there. A topic that was empty may have records by now, or readers.
+func (o *applyOptions) lookAgain(ctx context.Context, d *Deps, conn *cluster.Conn, p *plan.Plan) error {
+	if err := p.Check(ctx, conn); err != nil {
+		return err
+	}
+	if err := d.observeDeletes(ctx, conn, p); err != nil {
+		return err
+	}
+	err := o.lossless(p)
+	if err != nil && structured(o.format) {
+		err = errors.Join(emitPlan(d, o.format, p, "", false), err)
+	}
+	return err
+}
 
 // emitStale tells what moved where the error is that the plan is stale; any other stays.
 func emitStale(d *Deps, f term.Format, err error) error {

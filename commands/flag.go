@@ -56,6 +56,14 @@ func words(fs *pflag.FlagSet, p *[]string, name, help string) {
 // lines adds a repeatable flag whose values are taken as they stand.
 func lines(fs *pflag.FlagSet, p *[]string, name, help string) { fs.Var(&list{p: p}, name, help) }
 
+// topicNames divides names at commas. A pattern may hold one: g{1,2}.
+func topicNames(names []string, regex bool) []string {
+	if regex || len(names) == 0 {
+		return names
+	}
+	return strings.Split(strings.Join(names, ","), ",")
+}
+
 // list is a repeatable flag. pflag's own ask for 4 KB each to print their empty
 // default, which with a hundred of them was half of what the command tree took.
 type list struct {

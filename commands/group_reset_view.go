@@ -15,7 +15,7 @@ func viewGroupReset(rep *resetReport) term.View {
 			} else if !m.Changes() {
 				note = joinKnown("no change", note)
 			}
-			t.Row(m.Topic, int(m.Partition.Partition), m.From, m.To, m.Start, m.End, m.Replayed, m.Passed, note)
+			t.Row(m.Topic, int(m.Partition.Partition), m.From, m.To, m.Start, m.End, countCell(m.Replayed), countCell(m.Passed), note)
 		}
 		return t
 	}
@@ -34,8 +34,17 @@ func viewGroupReset(rep *resetReport) term.View {
 			p.Line("%s there may be more, which is not moved: %s", p.Mark("warn"), rep.TopicsScope.Reason)
 		}
 		var again, passed int64
+		unknown := 0
 		for _, m := range rep.Moves {
-			again, passed = again+m.Replayed, passed+m.Passed
+			if m.Replayed == nil || m.Passed == nil {
+				unknown++
+				continue
+			}
+			again, passed = again+*m.Replayed, passed+*m.Passed
+		}
+		of := ""
+		if unknown > 0 {
+			of = ", not known for " + plural(unknown, "partition")
 		}
 		p.Line("")
 		dry := ""
@@ -46,7 +55,7 @@ func viewGroupReset(rep *resetReport) term.View {
 			p.Line("Nothing to change%s.", dry)
 			return
 		}
-		p.Line("%s to move: %s records will be read again, %s passed over%s.", plural(rep.Moved(), "partition"), p.Int(again), p.Int(passed), dry)
+		p.Line("%s to move: %s records will be read again, %s passed over%s%s.", plural(rep.Moved(), "partition"), p.Int(again), p.Int(passed), of, dry)
 	}}
 }
 
@@ -57,4 +66,11 @@ func viewResetDone(p *term.Page, plan *lag.ResetPlan, refusals int) {
 		}
 	}
 	p.Line("Group %s was moved on %s.", plan.Group, plural(plan.Moved()-refusals, "partition"))
+}
+
+func countCell(n *int64) any {
+	if n == nil {
+		return term.In(term.Warn, "?")
+	}
+	return *n
 }

@@ -55,7 +55,7 @@ func newLagExport(d *Deps) *cobra.Command {
 	}
 	fs := c.Flags()
 	fs.BoolVar(&o.regex, "regex", false, "names are patterns that match whole names")
-	words(fs, &o.topics, "topic", "only these topics; patterns with --regex")
+	lines(fs, &o.topics, "topic", "only this `topic`, repeatable; a pattern with --regex")
 	words := make([]string, len(lag.Flavours()))
 	for i, f := range lag.Flavours() {
 		words[i] = string(f)

@@ -55,7 +55,7 @@ func (o *lagOptions) bind(c *cobra.Command) {
 	fs := c.Flags()
 	flagFormat(c, &o.format, lagFormats...)
 	fs.BoolVar(&o.regex, "regex", false, "names are patterns that match whole names")
-	words(fs, &o.topics, "topic", "only these topics; patterns with --regex")
+	lines(fs, &o.topics, "topic", "only this `topic`, repeatable; a pattern with --regex")
 	OneOf(fs, &o.by, "by", "what a row stands for; auto is topic for named groups, else group", "auto", "group", "topic", "partition", "member")
 	OneOf(fs, &o.assume, "assume", "where a partition that was never committed will be read from", "unknown", "earliest", "latest")
 	fs.BoolVar(&o.exact, "exact", false, "read the first unread record for its time; needs READ on the topics")

@@ -31,6 +31,7 @@ func (d *Deps) newLagRun(ctx context.Context, o *lagOptions) (*lagRun, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.topics = topicNames(o.topics, o.regex)
 	topics, err := cluster.NewNameFilter(o.topics, o.regex)
 	if err != nil {
 		return nil, err

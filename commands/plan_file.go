@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -66,9 +67,13 @@ func (d *Deps) savedPlan(ctx context.Context, path string, f *planFlags) (*plan.
 	if p.Weir != d.Version.Version {
 		return nil, nil, usage("make the plan anew with this weir", "the plan was made by weir %s, this is %s", p.Weir, d.Version.Version)
 	}
+	if f.env != "" && f.env != p.Catalog.Env {
+		return nil, nil, usage("make the plan with it: weir plan --env "+f.env+" --out "+path, "--env %s: the saved plan was made for %s", f.env, cmp.Or(p.Catalog.Env, "no environment"))
+	}
 	if err := p.Check(ctx, conn); err != nil {
 		return nil, nil, err
 	}
+	p.LimitDeletes(f.maxDeletes)
 	if p.Catalog.Digest != "" {
 		if err := d.observeDeletes(ctx, conn, p); err != nil {
 			return nil, nil, err

@@ -100,7 +100,7 @@ func mayPurge(ctx context.Context, conn *cluster.Conn, topic string) error {
 		return err
 	}
 	for i := range sets {
-		if policy := sets[i].Get("cleanup.policy"); policy != nil && !strings.Contains(*policy, "delete") {
+		if policy := sets[i].Get("cleanup.policy"); policy != nil && strings.Contains(*policy, "compact") && !strings.Contains(*policy, "delete") {
 			return usage("write null values for the keys that have to go, or make the policy compact,delete first",
 				"purge topic %s: a topic that is only compacted cannot be purged", topic)
 		}

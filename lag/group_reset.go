@@ -116,9 +116,10 @@ type Move struct {
 	To    int64  `json:"to_offset"`
 	Start int64  `json:"log_start_offset"`
 	End   int64  `json:"log_end_offset"`
-	// Replayed records will be read again, Passed will not be read.
-	Replayed int64   `json:"replayed_records"`
-	Passed   int64   `json:"passed_records"`
+	// Replayed records will be read again, Passed will not be read; null where the commit
+	// does not tell what has been read: there is none, or a share group's, which moves late.
+	Replayed *int64  `json:"replayed_records"`
+	Passed   *int64  `json:"passed_records"`
 	Note     string  `json:"note"`
 	Error    *string `json:"error"` // set when it was tried and refused
 }
@@ -434,9 +435,12 @@ func (p *ResetPlan) move(part Partition, given int64, committed map[Partition]Co
 		to = l.HWM
 	}
 	m.To = to
-	if m.From != nil {
+	switch {
+	case l.Start == l.HWM:
+		m.Replayed, m.Passed = new(int64), new(int64)
+	case m.From != nil && p.Kind != Share:
 		from := min(max(*m.From, l.Start), l.HWM)
-		m.Replayed, m.Passed = max(0, from-to), max(0, to-from)
+		m.Replayed, m.Passed = new(max(0, from-to)), new(max(0, to-from))
 	}
 	p.Moves = append(p.Moves, m)
 	return nil

@@ -216,11 +216,19 @@ func TestWhatAResetCosts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m := plan.Moves[0]; m.Replayed != 0 || m.Passed != 1 {
+	if m := plan.Moves[0]; *m.Replayed != 0 || *m.Passed != 1 {
 		t.Errorf("orders/0 from 4 to 5: %+v", m)
 	}
-	if m := plan.Moves[1]; m.Replayed != 1 || m.Passed != 0 {
+	if m := plan.Moves[1]; *m.Replayed != 1 || *m.Passed != 0 {
 		t.Errorf("payments/1 from 6 to 5: %+v", m)
+	}
+	// What was never committed tells nothing about what was read.
+	plan, err = f.reader().PlanReset(context.Background(), ResetRequest{Group: "billing", Target: &Target{From: FromEnd}, Scopes: []Scope{{Topic: "payments"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := plan.Moves[0]; m.From != nil || m.End == m.Start || m.Replayed != nil || m.Passed != nil {
+		t.Errorf("payments/0, never committed, to the end: %+v", m)
 	}
 }
 

@@ -53,6 +53,12 @@ func (o *Outcome) Failure() error {
 	return errors.New(string(o.Status) + ": " + o.Error)
 }
 
+// halfDone is a topic whose settings were changed and whose partitions were not.
+type halfDone struct{ cause error }
+
+func (e *halfDone) Error() string { return "its settings were changed, and then: " + e.cause.Error() }
+func (e *halfDone) Unwrap() error { return e.cause }
+
 // Result is what apply did.
 type Result struct {
 	ClusterID string    `json:"cluster_id"`
@@ -162,6 +168,15 @@ func (p *Plan) Apply(ctx context.Context, conn *cluster.Conn, progress func(Even
 	return r, err
 }
 
+// Wrote reports whether apply changed something, or may have: a step that failed may have
+// been done in part.
+func (r *Result) Wrote() bool {
+	return r.Done > 0 || r.Unknown > 0 || slices.ContainsFunc(r.Outcomes, func(o Outcome) bool {
+		_, half := errors.AsType[*halfDone](o.err)
+		return half
+	})
+}
+
 type applier struct {
 	conn     *cluster.Conn
 	r        *Result
@@ -239,11 +254,15 @@ func alterAndGrow(ctx context.Context, conn *cluster.Conn, steps []*Step, valida
 	if err != nil {
 		return nil, err
 	}
-	if out == nil {
-		out = map[string]error{}
+	all := map[string]error{}
+	maps.Copy(all, out)
+	for name, err := range grown {
+		if _, set := out[name]; set && err != nil && !validate {
+			err = &halfDone{err}
+		}
+		all[name] = err
 	}
-	maps.Copy(out, grown)
-	return out, nil
+	return all, nil
 }
 
 // topics does one kind of topic step in batches. A request in flight is finished even
@@ -269,9 +288,14 @@ func (ap *applier) topics(ctx context.Context, op Op, request topicRequest, happ
 			switch {
 			case !answered:
 				status, answer = Unknown, errors.New("the broker did not answer for it")
-			case errors.Is(answer, kerr.TopicAlreadyExists) && op == Create, errors.Is(answer, kerr.UnknownTopicOrPartition) && op == Delete:
-				// A create (or delete) that the client sent twice over a broker loss finds
-				// its own work: what counts is the state.
+			case errors.Is(answer, kerr.TopicAlreadyExists) && op == Create, errors.Is(answer, kerr.UnknownTopicOrPartition) && op == Delete,
+				errors.Is(answer, kerr.InvalidPartitions) && op == Modify, unanswered(answer):
+				// A request that the client sent twice over a broker loss finds its own work,
+				// and so does one of two who apply at once: what counts is the state. So it is
+				// where the broker itself got no answer in time.
+				if n := o.growsTo(); n > 0 && !unanswered(answer) {
+					ap.conn.TopicsSettled(ctx, map[string]int32{o.Name: n})
+				}
 				ap.findOut(ctx, []*Outcome{o}, answer, happened)
 				continue
 			case answer != nil:
@@ -325,9 +349,26 @@ func (ap *applier) findOut(ctx context.Context, batch []*Outcome, cause error, h
 			status, failure = Unknown, fmt.Errorf("%w; what happened could not be read: %w", cause, err)
 		case happened(&o.Step, topics[o.Name], configs[o.Name]):
 			status, failure = Done, nil
+		case unanswered(cause):
+			status, failure = Unknown, notYet(cause)
+		case ap.partly(&o.Step, topics[o.Name], configs[o.Name]):
+			if _, told := errors.AsType[*halfDone](cause); !told {
+				failure = &halfDone{cause}
+			}
 		}
 		ap.settle(o, status, failure)
 	}
+}
+
+// unanswered is a request that a broker may still carry out, whatever it shows now: one
+// without a controller keeps it until there is one.
+func unanswered(cause error) bool {
+	e, ok := errors.AsType[*cluster.Error](cause)
+	return ok && e.Class == cluster.TimedOut
+}
+
+func notYet(cause error) error {
+	return fmt.Errorf("%w; it does not show, and may still be done", cause)
 }
 
 // created: the topic is there with the shape that was asked for.
@@ -345,20 +386,23 @@ func (ap *applier) created(s *Step, t *cluster.Topic, set cluster.ConfigSet) boo
 
 // changed: every change shows.
 func (ap *applier) changed(s *Step, t *cluster.Topic, set cluster.ConfigSet) bool {
-	if t == nil {
-		return false
+	return t != nil && !slices.ContainsFunc(s.Changes, func(c Change) bool { return !shows(c, s, t, set) })
+}
+
+// partly: some change of several shows.
+func (ap *applier) partly(s *Step, t *cluster.Topic, set cluster.ConfigSet) bool {
+	return t != nil && slices.ContainsFunc(s.Changes, func(c Change) bool { return shows(c, s, t, set) })
+}
+
+func shows(c Change, s *Step, t *cluster.Topic, set cluster.ConfigSet) bool {
+	switch c.Op {
+	case "grow":
+		return int(s.growsTo()) == len(t.Partitions)
+	case "set":
+		return configIs(set, c.Name, *c.After)
+	default: // unset
+		return !slices.ContainsFunc(set.Configs, func(x cluster.Config) bool { return x.Name == c.Name && x.Own() })
 	}
-	for _, c := range s.Changes {
-		switch {
-		case c.Op == "grow" && int(s.growsTo()) != len(t.Partitions):
-			return false
-		case c.Op == "set" && !configIs(set, c.Name, *c.After):
-			return false
-		case c.Op == "unset" && slices.ContainsFunc(set.Configs, func(x cluster.Config) bool { return x.Name == c.Name && x.Own() }):
-			return false
-		}
-	}
-	return true
 }
 
 func (ap *applier) gone(_ *Step, t *cluster.Topic, _ cluster.ConfigSet) bool { return t == nil }
@@ -411,6 +455,8 @@ func (ap *applier) rights(ctx context.Context, op Op) error {
 				status, failure = Unknown, fmt.Errorf("%w; what happened could not be read: %w", err, unread)
 			case lost && slices.Contains(rows, *o.ACL) == (op == Create):
 				status, failure = Done, nil
+			case lost && unanswered(err):
+				status, failure = Unknown, notYet(err)
 			case lost:
 				failure = err
 			}

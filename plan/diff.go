@@ -55,7 +55,7 @@ func Diff(d *Desired, a *Actual, o Options) *Plan {
 	df.acls()
 	df.foreign()
 	df.undeclaredTopics()
-	df.limitDeletes()
+	p.LimitDeletes(o.MaxDeletes)
 	p.finish()
 	p.fingerprint(a)
 	return p
@@ -491,7 +491,8 @@ func (df *differ) acls() {
 		wanted[want.Row] = true
 		all := want.Row
 		all.Operation = kmsg.ACLOperationAll
-		if !have[want.Row] && !have[all] {
+		// What --prune=acl takes away holds nothing up.
+		if !have[want.Row] && (!have[all] || df.o.prunes("acl")) {
 			row := want.Row
 			step := Step{Op: Create, Kind: ACLKind, Name: row.Principal, Owner: want.Owner, At: want.At, ACL: &row, Why: want.Why, JudgedBy: ByWeir}
 			if err := cluster.ValidateACL(row); err != nil {
@@ -531,7 +532,7 @@ func (df *differ) undeclaredACL(r cluster.ACLRow, wanted map[cluster.ACLRow]bool
 	case kmsg.ACLResourceTypeTopic:
 		owner, declared = df.ownerReached(r)
 	case kmsg.ACLResourceTypeGroup:
-		declared = r.PatternType == kmsg.ACLResourcePatternTypeLiteral && df.groups[r.ResourceName]
+		declared = df.groupReached(r)
 	default:
 	}
 	if !declared {
@@ -581,8 +582,21 @@ func (df *differ) ownerReached(r cluster.ACLRow) (string, bool) {
 	return "", false
 }
 
+// groupReached reports whether a row reaches a declared group.
+func (df *differ) groupReached(r cluster.ACLRow) bool {
+	if r.PatternType == kmsg.ACLResourcePatternTypeLiteral && r.ResourceName != cluster.AnyName {
+		return df.groups[r.ResourceName]
+	}
+	names := df.d.Groups // sorted: those with the prefix stand together
+	i := 0
+	if r.ResourceName != cluster.AnyName {
+		i, _ = slices.BinarySearch(names, r.ResourceName)
+	}
+	return i < len(names) && r.Reaches(names[i])
+}
+
 // harmless is a DESCRIBE row beside a declared READ or WRITE of the same principal,
-// which brings DESCRIBE anyway, or an ALL row that a declared right hides behind.
+// which brings DESCRIBE anyway.
 func harmless(r cluster.ACLRow, wanted map[cluster.ACLRow]bool) bool {
 	if r.Permission != kmsg.ACLPermissionTypeAllow || r.Operation != kmsg.ACLOperationDescribe {
 		return false
@@ -655,22 +669,25 @@ func (df *differ) undeclaredTopics() {
 	}
 }
 
-func (df *differ) limitDeletes() {
-	if df.o.MaxDeletes < 0 {
+// LimitDeletes blocks every deletion of a plan that deletes more things than most; a
+// negative number is no limit.
+func (p *Plan) LimitDeletes(most int) {
+	if most < 0 {
 		return
 	}
 	n := 0
-	for i := range df.p.Steps {
-		if df.p.Steps[i].Op == Delete {
+	for i := range p.Steps {
+		if p.Steps[i].Op == Delete {
 			n++
 		}
 	}
-	if n <= df.o.MaxDeletes {
+	if n <= most {
 		return
 	}
-	for i := range df.p.Steps {
-		if s := &df.p.Steps[i]; s.Op == Delete {
-			s.Op, s.Reason = Blocked, fmt.Sprintf("the plan deletes %d things, --max-deletes is %d", n, df.o.MaxDeletes)
+	for i := range p.Steps {
+		if s := &p.Steps[i]; s.Op == Delete {
+			s.Op, s.Reason = Blocked, fmt.Sprintf("the plan deletes %d things, --max-deletes is %d", n, most)
 		}
 	}
+	p.Count()
 }

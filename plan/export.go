@@ -148,6 +148,9 @@ func (e *Export) roles(rows []cluster.ACLRow, topics []string) error {
 		plain := r.Permission == kmsg.ACLPermissionTypeAllow && r.Host == cluster.AnyHost && strings.HasPrefix(r.Principal, "User:") && r.Principal != cluster.EveryUser
 		literal := r.PatternType == kmsg.ACLResourcePatternTypeLiteral && r.ResourceName != cluster.AnyName
 		switch {
+		case literal && r.ResourceType == kmsg.ACLResourceTypeTransactionalId && strings.HasSuffix(r.ResourceName, "*"):
+			// In a document the star says that the name is a prefix.
+			e.Remainder = append(e.Remainder, r)
 		case plain && literal && r.ResourceType == kmsg.ACLResourceTypeTopic && r.Operation == kmsg.ACLOperationWrite && known[r.ResourceName]:
 			at(r.Principal).writes = append(at(r.Principal).writes, r.ResourceName)
 		case plain && literal && r.ResourceType == kmsg.ACLResourceTypeTopic && r.Operation == kmsg.ACLOperationRead && known[r.ResourceName]:

@@ -13,6 +13,7 @@ import (
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/weirhq/weir/catalog"
@@ -360,6 +361,127 @@ func TestConfigClasses(t *testing.T) {
 	p = Diff(d, a, Options{MaxDeletes: -1, Prune: []string{"config"}})
 	if len(p.Pending()) != 1 || len(p.Steps[0].Changes) != 1 || p.Steps[0].Changes[0].Name != "segment.bytes" {
 		t.Errorf("prune: %+v", p.Steps)
+	}
+}
+
+// An ALL row stands for the rights that roles ask for, until a prune takes it away: then
+// each of them is granted in the same plan, before.
+func TestPrunedAllRowLeavesTheRights(t *testing.T) {
+	row := cluster.ACLRow{
+		Permission: kmsg.ACLPermissionTypeAllow, Principal: "User:a", Host: "*", ResourceType: kmsg.ACLResourceTypeTopic,
+		PatternType: kmsg.ACLResourcePatternTypeLiteral, ResourceName: "t", Operation: kmsg.ACLOperationAll,
+	}
+	read, write := row, row
+	read.Operation, write.Operation = kmsg.ACLOperationRead, kmsg.ACLOperationWrite
+	d := &Desired{Topics: []DesiredTopic{{Name: "t"}}, ACLs: []DesiredACL{{Row: read}, {Row: write}}}
+	a := &Actual{Topics: map[string]*cluster.Topic{"t": live(1, 1, "a")}, Configs: map[string]cluster.ConfigSet{}, ACLs: []cluster.ACLRow{row}}
+	if p := Diff(d, a, Options{MaxDeletes: -1}); len(p.Steps) != 0 {
+		t.Errorf("without a prune: %+v", p.Steps)
+	}
+	p := Diff(d, a, Options{MaxDeletes: -1, Prune: []string{"acl"}})
+	if s := p.Summary; s.Create != 2 || s.Delete != 1 {
+		t.Errorf("with a prune: %+v", p.Steps)
+	}
+}
+
+// Whoever reaches a declared group through a pattern is told as on a topic, and never pruned.
+func TestPatternsThatReachGroups(t *testing.T) {
+	d := &Desired{Groups: []string{"billing", "mailer"}}
+	for name, c := range map[string]struct {
+		pattern kmsg.ACLResourcePatternType
+		want    int
+	}{
+		"bill": {kmsg.ACLResourcePatternTypePrefixed, 1}, "billing": {kmsg.ACLResourcePatternTypePrefixed, 1}, "*": {kmsg.ACLResourcePatternTypeLiteral, 1},
+		"billing2": {kmsg.ACLResourcePatternTypePrefixed, 0}, "zeta": {kmsg.ACLResourcePatternTypePrefixed, 0}, "bil": {kmsg.ACLResourcePatternTypeLiteral, 0},
+	} {
+		row := cluster.ACLRow{
+			Permission: kmsg.ACLPermissionTypeAllow, Principal: "User:eve", Host: "*", ResourceType: kmsg.ACLResourceTypeGroup,
+			PatternType: c.pattern, ResourceName: name, Operation: kmsg.ACLOperationRead,
+		}
+		p := Diff(d, &Actual{ACLs: []cluster.ACLRow{row}}, Options{MaxDeletes: -1, Prune: []string{"acl"}})
+		if len(p.Steps) != 0 || len(p.Drift) != c.want {
+			t.Errorf("%s: %+v %+v", row, p.Steps, p.Drift)
+		}
+	}
+}
+
+// growing plans a longer retention and one more partition for a topic that is there.
+func growing(t *testing.T) (*broker.Broker, *cluster.Conn, *Plan) {
+	t.Helper()
+	b, err := broker.Start(broker.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	conn, err := cluster.Open(t.Context(), cluster.Profile{Brokers: b.Addrs()}, cluster.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	if _, err := conn.CreateTopics(t.Context(), []cluster.TopicSpec{{Name: "t", Partitions: 1, ReplicationFactor: 1, Configs: map[string]string{"retention.ms": "1000"}}}, false); err != nil {
+		t.Fatal(err)
+	}
+	p := diff(t, conn, &Desired{Topics: []DesiredTopic{{Name: "t", Partitions: new(2), Config: map[string]string{"retention.ms": "2000"}}}}, Options{MaxDeletes: -1})
+	if len(p.Pending()) != 1 || len(p.Steps[0].Changes) != 2 {
+		t.Fatalf("%+v", p.Steps)
+	}
+	return b, conn, p
+}
+
+// refuseGrowth makes the broker answer that the topic has so many partitions already.
+func refuseGrowth(b *broker.Broker) {
+	b.Cluster().ControlKey(kmsg.CreatePartitions.Int16(), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		resp := req.ResponseKind().(*kmsg.CreatePartitionsResponse)
+		for _, asked := range req.(*kmsg.CreatePartitionsRequest).Topics {
+			topic := kmsg.NewCreatePartitionsResponseTopic()
+			topic.Topic, topic.ErrorCode = asked.Topic, kerr.InvalidPartitions.Code
+			resp.Topics = append(resp.Topics, topic)
+		}
+		return resp, nil, true
+	})
+}
+
+// Settings that were changed before the partitions were refused are no "nothing was done".
+func TestHalfDoneIsTold(t *testing.T) {
+	b, conn, p := growing(t)
+	refuseGrowth(b)
+	r, err := p.Apply(t.Context(), conn, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Failed != 1 || !r.Wrote() || !strings.Contains(r.Outcomes[0].Error, "its settings were changed, and then: add partitions") {
+		t.Errorf("%+v", r)
+	}
+}
+
+// What a broker did not answer in time and does not show may still be done: it did not fail.
+func TestUnansweredIsUnknown(t *testing.T) {
+	b, conn, p := growing(t)
+	b.Cluster().ControlKey(kmsg.IncrementalAlterConfigs.Int16(), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		resp := req.ResponseKind().(*kmsg.IncrementalAlterConfigsResponse)
+		for _, asked := range req.(*kmsg.IncrementalAlterConfigsRequest).Resources {
+			topic := kmsg.NewIncrementalAlterConfigsResponseResource()
+			topic.ResourceType, topic.ResourceName, topic.ErrorCode = asked.ResourceType, asked.ResourceName, kerr.RequestTimedOut.Code
+			resp.Resources = append(resp.Resources, topic)
+		}
+		return resp, nil, true
+	})
+	r, err := p.Apply(t.Context(), conn, nil, nil)
+	if err != nil || r.Unknown != 1 || !strings.Contains(r.Outcomes[0].Error, "may still be done") {
+		t.Errorf("%v %+v", err, r)
+	}
+}
+
+// A request for more partitions that finds its own work, or that of another apply, is done.
+func TestGrownAlreadyIsDone(t *testing.T) {
+	b, conn, p := growing(t)
+	if _, err := conn.SetPartitions(t.Context(), map[string]int32{"t": 2}, false); err != nil {
+		t.Fatal(err)
+	}
+	refuseGrowth(b)
+	r, err := p.Apply(t.Context(), conn, nil, nil)
+	if err != nil || r.Done != 1 {
+		t.Errorf("%v %+v", err, r)
 	}
 }
 
