@@ -39,7 +39,7 @@ var errInterrupted = errors.New("interrupted")
 
 // together is how long signals count as one: timeout(1) sends its own to the process and
 // to its group, and what runs weir under a terminal may pass on a ^C that weir got as well.
-const together = 500 * time.Millisecond
+const together = 250 * time.Millisecond
 
 // signals ends the context on the first ^C or SIGTERM, so that the command can
 // finish cleanly, and the process on the second.

@@ -746,7 +746,7 @@ func link(topic string, send, recv *catalog.Operation, a, b *catalog.Message, pa
 		return Subject{}, false
 	}
 	sent, received := partVersion(a, part, send.App.Name()), partVersion(b, part, recv.App.Name())
-	if other, sure := recoded(sent, received); was.Identity == is.Identity && !(other && sure) {
+	if other, sure := recoded(sent, received); was.Identity == is.Identity && (!other || !sure) {
 		return Subject{}, false
 	}
 	s := Subject{
