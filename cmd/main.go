@@ -44,10 +44,12 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return runOn(ctx, term.New(stdin, stdout, stderr, lookup(environ)), "", args, environ, build)
 }
 
-// runOn looks for weir.yaml in dir; empty means the current directory.
+// runOn looks for weir.yaml in dir and not above it; empty means the current directory and
+// above.
 func runOn(ctx context.Context, screen *term.Screen, dir string, args, environ []string, build Build) int {
 	env := lookup(environ)
 	p := &program{
+		ctx:    ctx,
 		env:    env,
 		screen: screen,
 		dir:    dir,
