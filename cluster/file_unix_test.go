@@ -28,12 +28,20 @@ func TestPipeWithoutAWriter(t *testing.T) {
 	if _, err := tlsConfig(ended, &TLS{CA: path}, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("authorities: %v", err)
 	}
-	// One with a writer is read to its end, as of a process substitution.
+	// Those that wait are let go, and those that come late find nothing.
 	w, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = w.Close() // lets go those that wait
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	_ = w.Close()
+	// One with a writer is read to its end, as of a process substitution.
+	path += "2" // the late must not find it
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	go func() {
 		if err := os.WriteFile(path, []byte("written"), 0o600); err != nil {
 			t.Error(err)
