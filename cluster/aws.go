@@ -62,7 +62,7 @@ func (c awsChain) credentials(ctx context.Context) (aws.Auth, error) {
 		}
 	}
 	named := cmp.Or(c.profile, c.env("AWS_PROFILE"))
-	settings, err := c.shared(cmp.Or(named, "default"))
+	settings, err := c.shared(ctx, cmp.Or(named, "default"))
 	if err != nil {
 		return aws.Auth{}, err
 	}
@@ -85,7 +85,7 @@ func (c awsChain) credentials(ctx context.Context) (aws.Auth, error) {
 }
 
 // shared reads one profile of the two shared files; nil when neither has it.
-func (c awsChain) shared(name string) (map[string]string, error) {
+func (c awsChain) shared(ctx context.Context, name string) (map[string]string, error) {
 	home := cmp.Or(c.env("HOME"), c.env("USERPROFILE"))
 	var out map[string]string
 	section := "profile " + name
@@ -96,7 +96,7 @@ func (c awsChain) shared(name string) (map[string]string, error) {
 		{cmp.Or(c.env("AWS_CONFIG_FILE"), filepath.Join(home, ".aws", "config")), section},
 		{cmp.Or(c.env("AWS_SHARED_CREDENTIALS_FILE"), filepath.Join(home, ".aws", "credentials")), name},
 	} {
-		b, err := readBounded(f.path, maxProperties)
+		b, err := ReadFile(ctx, f.path, MaxProperties)
 		if errors.Is(err, os.ErrNotExist) {
 			continue
 		}
@@ -118,7 +118,7 @@ func iniSection(b []byte, section string) map[string]string {
 	var out map[string]string
 	in := false
 	sc := bufio.NewScanner(bytes.NewReader(b))
-	sc.Buffer(nil, maxProperties)
+	sc.Buffer(nil, MaxProperties)
 	for sc.Scan() {
 		line := strings.TrimSpace(sc.Text())
 		switch {

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -376,7 +377,12 @@ func splitAddress(s string) (host, port string, err error) {
 	switch {
 	case strings.HasPrefix(s, "[") && strings.HasSuffix(s, "]"):
 		return s[1 : len(s)-1], "9092", nil
-	case !strings.Contains(s, ":"), strings.Count(s, ":") > 1 && !strings.HasPrefix(s, "["):
+	case !strings.Contains(s, ":"):
+		return s, "9092", nil
+	case strings.Count(s, ":") > 1 && !strings.HasPrefix(s, "["):
+		if _, err := netip.ParseAddr(s); err != nil {
+			return "", "", errors.New("too many colons; an IPv6 address with a port is written [ADDRESS]:PORT")
+		}
 		return s, "9092", nil
 	}
 	host, port, err = net.SplitHostPort(s)

@@ -273,7 +273,7 @@ func TestReadProperties(t *testing.T) {
 		{name: "open quote", in: "sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required password=\"" + canary + "\n", err: "a quote is not closed"},
 		{name: "identity provider", in: "sasl.oauthbearer.token.endpoint.url=https://idp/token\n", err: "does not run the exchange"},
 		{name: "bad escape", in: "client.id=\\u12\n", err: "f.properties:1: a \\u escape"},
-		{name: "too long", in: strings.Repeat("x", maxProperties+1), err: "f.properties: larger than 1048576 bytes"},
+		{name: "too long", in: strings.Repeat("x", MaxProperties+1), err: "f.properties: larger than 1048576 bytes"},
 		{
 			name: "identity provider in the module", err: "f.properties:1 sasl.jaas.config: weir does not run the exchange",
 			in: "sasl.jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required clientId=a clientSecret=" + canary + ";\n",
@@ -401,6 +401,7 @@ func TestValidate(t *testing.T) {
 		{Profile{Brokers: []string{"a:0"}}, "port"},
 		{Profile{Brokers: []string{":9092"}}, "host is missing"},
 		{Profile{Brokers: []string{"a@b:1"}}, "not a broker address"},
+		{Profile{Brokers: []string{"::1:29092"}}, "an IPv6 address with a port is written [ADDRESS]:PORT"},
 		{Profile{Brokers: []string{"PLAINTEXT://a:1"}}, ""},
 		{Profile{Brokers: []string{"ssl://a:1,b:1"}, SecurityProtocol: SSL}, ""},
 		{Profile{Brokers: []string{"b:1", "SSL://a:1"}}, `"SSL://a:1" contradicts the connection's security protocol, PLAINTEXT`},

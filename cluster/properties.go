@@ -16,9 +16,9 @@ import (
 	"github.com/weirhq/weir/internal/suggest"
 )
 
-// maxProperties bounds a properties file, in bytes. PEM chains inside included, real
+// MaxProperties bounds a properties file, in bytes. PEM chains inside included, real
 // ones are a hundredth of it.
-const maxProperties = 1 << 20
+const MaxProperties = 1 << 20
 
 // entry is one property with the line it starts on, counted from 1.
 type entry struct {
@@ -433,8 +433,8 @@ func quoted(s string) (v string, n int, err error) {
 // a Latin-1 letter; lines that are valid UTF-8 are read as what their writer saw. With an
 // error comes the line it is on, or 0.
 func scanProperties(r io.Reader) (entries []entry, line int, err error) {
-	sc := bufio.NewScanner(io.LimitReader(r, maxProperties+1))
-	sc.Buffer(make([]byte, 0, 4096), maxProperties+1)
+	sc := bufio.NewScanner(io.LimitReader(r, MaxProperties+1))
+	sc.Buffer(make([]byte, 0, 4096), MaxProperties+1)
 	sc.Split(splitJavaLines)
 	var out []entry
 	total := 0
@@ -454,8 +454,8 @@ func scanProperties(r io.Reader) (entries []entry, line int, err error) {
 	for sc.Scan() {
 		line++
 		total += len(sc.Bytes()) + 1
-		if total > maxProperties {
-			return nil, 0, fmt.Errorf("larger than %d bytes", maxProperties)
+		if total > MaxProperties {
+			return nil, 0, fmt.Errorf("larger than %d bytes", MaxProperties)
 		}
 		text := strings.TrimLeft(latin1(sc.Text()), " \t\f")
 		if !continued {
@@ -480,7 +480,7 @@ func scanProperties(r io.Reader) (entries []entry, line int, err error) {
 	}
 	switch err := sc.Err(); {
 	case errors.Is(err, bufio.ErrTooLong):
-		return nil, 0, fmt.Errorf("larger than %d bytes", maxProperties)
+		return nil, 0, fmt.Errorf("larger than %d bytes", MaxProperties)
 	case err != nil:
 		return nil, 0, err
 	}

@@ -173,9 +173,9 @@ func (s Secret) Resolve(ctx context.Context, setting string, getenv func(string)
 		}
 		return v, nil
 	case secretFile:
-		b, err := readBounded(s.ref(), maxSecret)
+		b, err := ReadFile(ctx, s.ref(), maxSecret)
 		if err != nil {
-			return "", &Error{Class: Misconfigured, Op: op, What: from, Err: bareIO(err), Remedy: "check the path and its rights"}
+			return "", fileError(op, from, err)
 		}
 		return nonEmpty(op, from, b)
 	case secretCommand:
@@ -249,6 +249,39 @@ func (l *limited) Write(p []byte) (int, error) {
 	}
 	l.buf = append(l.buf, p...)
 	return len(p), nil
+}
+
+// ReadFile reads a file of settings, of at most so many bytes. It ends with ctx even where
+// the path is a pipe that nobody writes to: opening one waits for a writer, and nothing
+// else interrupts that.
+func ReadFile(ctx context.Context, path string, most int64) ([]byte, error) {
+	fi, err := os.Stat(path)
+	if err != nil || fi.Mode().IsRegular() {
+		return readBounded(path, most)
+	}
+	type result struct {
+		b   []byte
+		err error
+	}
+	ch := make(chan result, 1)
+	go func() { // left behind, it ends with the process
+		b, err := readBounded(path, most)
+		ch <- result{b, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case r := <-ch:
+		return r.b, r.err
+	}
+}
+
+// fileError is what went wrong with a file that a setting names.
+func fileError(op, what string, err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return &Error{Class: TimedOut, Op: op, What: what, Err: err, Remedy: "it is a pipe, and nobody has written to it"}
+	}
+	return &Error{Class: Misconfigured, Op: op, What: what, Err: bareIO(err), Remedy: "check the path and its rights"}
 }
 
 func readBounded(path string, most int64) ([]byte, error) {

@@ -111,8 +111,8 @@ func authorities(ctx context.Context, t *TLS, getenv func(string) (string, bool)
 	}
 	if data == nil {
 		var err error
-		if data, err = readBounded(subject, maxStore); err != nil {
-			return nil, &Error{Class: Misconfigured, Op: opTLS, What: subject, Err: bareIO(err), Remedy: "check the path and its rights"}
+		if data, err = ReadFile(ctx, subject, maxStore); err != nil {
+			return nil, fileError(opTLS, subject, err)
 		}
 	}
 	pw, err := password.Resolve(ctx, "tls.truststore.password", getenv)
@@ -159,9 +159,9 @@ func clientCertificates(ctx context.Context, t *TLS, getenv func(string) (string
 		return onePair([]byte(t.certPEM), []byte(key), keyPassword, "ssl.keystore.key")
 	}
 	read := func(file string) ([]byte, error) {
-		b, err := readBounded(file, maxStore)
+		b, err := ReadFile(ctx, file, maxStore)
 		if err != nil {
-			return nil, &Error{Class: Misconfigured, Op: opTLS, What: file, Err: bareIO(err), Remedy: "check the path and its rights"}
+			return nil, fileError(opTLS, file, err)
 		}
 		return b, nil
 	}

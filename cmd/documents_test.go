@@ -212,11 +212,7 @@ func TestConfigSchemaAgreesWithTheReader(t *testing.T) {
 			if base := filepath.Base(f.Name); base != "weir.yaml" && base != "config.yaml" {
 				continue
 			}
-			path := filepath.Join(t.TempDir(), "weir.yaml")
-			if err := os.WriteFile(path, f.Data, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := config.Read(path); err != nil {
+			if _, err := config.Parse("weir.yaml", f.Data); err != nil {
 				continue
 			}
 			var v any

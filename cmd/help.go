@@ -33,8 +33,12 @@ func newHelp(out *term.Screen, root *cobra.Command) *cobra.Command {
 			}
 			c, rest, err := root.Find(args)
 			if err != nil || len(rest) > 0 || c == root {
+				word, names := args[0], helpNames(root)
+				if err == nil && c != root && len(rest) > 0 {
+					word, names = rest[0], childNames(c)
+				}
 				return &usageFailure{
-					err:  errors.New("no help for " + strings.Join(args, " ") + suggest.DidYouMean(args[0], helpNames(root))),
+					err:  errors.New("no help for " + strings.Join(args, " ") + suggest.DidYouMean(word, names)),
 					hint: "see weir help",
 				}
 			}
@@ -50,13 +54,18 @@ func newHelp(out *term.Screen, root *cobra.Command) *cobra.Command {
 	return c
 }
 
-func helpNames(root *cobra.Command) []string {
+func childNames(c *cobra.Command) []string {
 	var names []string
-	for _, s := range root.Commands() {
+	for _, s := range c.Commands() {
 		if s.IsAvailableCommand() {
 			names = append(names, s.Name())
 		}
 	}
+	return names
+}
+
+func helpNames(root *cobra.Command) []string {
+	names := childNames(root)
 	for _, t := range topics {
 		names = append(names, t.name)
 	}

@@ -28,12 +28,12 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer, environ []st
 }
 
 // runAlone is run for somebody who has set nothing up: no variable, file or record of
-// the user counts, only what lies in dir.
+// the user counts, only what lies in dir. A home is made beside it.
 func runAlone(ctx context.Context, dir string, args, environ []string, build Build) (stdout, stderr string, exit int) {
 	alone := slices.DeleteFunc(slices.Clone(environ), func(kv string) bool {
 		return strings.HasPrefix(kv, "WEIR_") || strings.HasPrefix(kv, "KAFKA_")
 	})
-	home := filepath.Join(dir, "home")
+	home := filepath.Join(filepath.Dir(dir), "home")
 	alone = append(alone, "HOME="+home, "XDG_CONFIG_HOME="+filepath.Join(home, ".config"), "XDG_STATE_HOME="+filepath.Join(home, ".local", "state"))
 	var out, errs strings.Builder
 	code := runOn(ctx, term.New(strings.NewReader(""), &out, &errs, lookup(alone)), dir, args, alone, build)
@@ -44,10 +44,12 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return runOn(ctx, term.New(stdin, stdout, stderr, lookup(environ)), "", args, environ, build)
 }
 
-// runOn looks for weir.yaml in dir; empty means the current directory.
+// runOn looks for weir.yaml in dir and not above it; empty means the current directory and
+// above.
 func runOn(ctx context.Context, screen *term.Screen, dir string, args, environ []string, build Build) int {
 	env := lookup(environ)
 	p := &program{
+		ctx:    ctx,
 		env:    env,
 		screen: screen,
 		dir:    dir,

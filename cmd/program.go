@@ -27,12 +27,14 @@ import (
 type program struct {
 	env    term.Env
 	screen *term.Screen
-	dir    string // where the run takes place; empty means the current directory
+	dir    string // where a run takes place that heeds nothing above; empty means the current directory
 	flags  *config.Flags
 	level  *slog.LevelVar
 	log    *slog.Logger
 	// machine is set when the command prints JSON, so that its log is JSON too.
 	machine bool
+	// ctx is that of the run, with the end that --timeout sets.
+	ctx     context.Context
 	cancel  context.CancelFunc
 	helpErr error
 
@@ -77,7 +79,10 @@ func (p *program) config() (*config.Config, error) {
 				home = u.HomeDir
 			}
 		}
-		p.cfg, p.cfgErr = config.Load(p.flags, config.Environment{Getenv: p.env, Dir: filepath.Clean(dir), Home: home})
+		p.cfg, p.cfgErr = config.Load(p.flags, config.Environment{
+			Getenv: p.env, Dir: filepath.Clean(dir), Home: home, Alone: p.dir != "",
+			ReadFile: func(path string, most int64) ([]byte, error) { return cluster.ReadFile(p.ctx, path, most) },
+		})
 	})
 	return p.cfg, p.cfgErr
 }
@@ -155,6 +160,7 @@ func (p *program) before(c *cobra.Command) error {
 		ctx, cancel := context.WithTimeoutCause(c.Context(), d, timeoutError{d})
 		p.cancel = cancel
 		c.SetContext(ctx)
+		p.ctx = ctx
 	}
 	return nil
 }
@@ -173,7 +179,9 @@ func emptyFlag(c *cobra.Command) error {
 			values := l.GetSlice()
 			empty = len(values) == 0 || slices.Contains(values, "")
 		}
-		if empty {
+		if l, ok := f.Value.(interface{ GetSlice() []string }); ok && empty && len(l.GetSlice()) > 1 {
+			err = &usageFailure{err: fmt.Errorf("--%s holds an empty value among others", f.Name), hint: "look for a comma too many, or for a variable that is not set"}
+		} else if empty {
 			err = &usageFailure{err: fmt.Errorf("--%s is empty", f.Name), hint: "name a value, or leave the flag out"}
 		}
 	})

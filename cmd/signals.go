@@ -21,7 +21,7 @@ func (e timeoutError) Error() string { return "timed out after " + term.Duration
 // during says what was waited for as well: the error that the end of the time has made,
 // without its own words for that end.
 func (e timeoutError) during(err error) string {
-	waited := err.Error()
+	waited := strings.TrimPrefix(err.Error(), e.Error()) // the command may have said it
 	for _, end := range []string{context.DeadlineExceeded.Error(), "no answer in time"} {
 		waited = strings.TrimSuffix(strings.TrimSuffix(waited, end), ": ")
 	}
@@ -42,11 +42,15 @@ var errInterrupted = errors.New("interrupted")
 const together = 250 * time.Millisecond
 
 // signals ends the context on the first ^C or SIGTERM, so that the command can
-// finish cleanly, and the process on the second.
+// finish cleanly, and the process on the second. A terminal that is gone (SIGHUP) is no
+// reason to leave a transaction open, unless nohup has asked to go on without one.
 func signals(screen *term.Screen) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	ch := make(chan os.Signal, 2)
 	signal.Notify(ch, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(ch, syscall.SIGHUP)
+	}
 	done := make(chan struct{})
 	go func() {
 		select {

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"strings"
@@ -14,7 +15,7 @@ import (
 // Tree returns the command tree for the generators of man pages, completions and
 // the command reference. Its commands are not meant to be run.
 func Tree() *cobra.Command {
-	p := &program{env: lookup(nil), screen: term.New(strings.NewReader(""), io.Discard, io.Discard, lookup(nil)), level: new(slog.LevelVar), flags: new(config.Flags)}
+	p := &program{ctx: context.Background(), env: lookup(nil), screen: term.New(strings.NewReader(""), io.Discard, io.Discard, lookup(nil)), level: new(slog.LevelVar), flags: new(config.Flags)}
 	return newRoot(p.deps(Build{}), p)
 }
 

@@ -57,6 +57,9 @@ func Misspelt(c *cobra.Command, args []string) error {
 }
 
 func unknownCommand(c *cobra.Command, word string) error {
+	if s, _, err := c.Find([]string{word}); err == nil && s != c {
+		return usage("write the command before --", "%s stands behind --, where nothing is taken for a command", word)
+	}
 	var names []string
 	for _, s := range c.Commands() {
 		if s.IsAvailableCommand() {

@@ -99,7 +99,8 @@ func tourCluster(ctx context.Context, d *Deps, cfg *demo.TourConfig) (stop func(
 		// What the user has set up was meant for other clusters, and nothing of the tour
 		// may stay in the user's records.
 		cfg.Run = func(ctx context.Context, args ...string) (string, string, int) {
-			return d.RunAlone(ctx, cfg.Dir, args...)
+			// In the shop's own folder: beside it lies what somebody only proposes.
+			return d.RunAlone(ctx, demo.Catalog(cfg.Dir), args...)
 		}
 		cfg.Connect = []string{"-b", b.Addrs()[0]}
 		cfg.Client = func(opts ...kgo.Opt) (*kgo.Client, error) {

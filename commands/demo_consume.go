@@ -3,6 +3,7 @@ package commands
 import (
 	"cmp"
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 
@@ -77,7 +78,8 @@ func runDemoConsume(ctx context.Context, d *Deps, o *demoConsumeOptions) error {
 		},
 	})
 	progress.Done()
-	if err != nil && report.Consumed == 0 {
+	// JSON of what was done goes with an interruption alone.
+	if err != nil && (report.Consumed == 0 || o.format == term.JSON && !errors.Is(ctx.Err(), context.Canceled)) {
 		return err
 	}
 	return cmp.Or(d.Out.Emit(o.format, "demo_consume", report, term.View{Text: func(p *term.Page) {

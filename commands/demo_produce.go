@@ -3,6 +3,8 @@ package commands
 import (
 	"cmp"
 	"context"
+	"errors"
+	"math"
 
 	"github.com/spf13/cobra"
 
@@ -62,11 +64,15 @@ func flagDemoTarget(c *cobra.Command, prefix *string, create *bool) {
 	c.Flags().BoolVar(create, "create-topics", false, "create the shop's topics that are missing")
 }
 
+// A number on the command line may be NaN, which is neither below nor above any bound.
+func isPart(f float64) bool { return f >= 0 && f <= 1 }
+func isRate(f float64) bool { return f >= 0 && !math.IsInf(f, 1) }
+
 func (o *demoProduceOptions) validate() error {
 	switch {
-	case o.poison < 0 || o.poison > 1:
+	case !isPart(o.poison):
 		return usage("0.05 makes one order of twenty poison", "--poison %v: give a part between 0 and 1", o.poison)
-	case o.rate < 0:
+	case !isRate(o.rate):
 		return usage("", "--rate %v: give orders a second, or 0", o.rate)
 	case o.count < 0:
 		return usage("", "--count %d: give a number of orders, or 0", o.count)
@@ -93,7 +99,8 @@ func runDemoProduce(ctx context.Context, d *Deps, o *demoProduceOptions) error {
 		},
 	})
 	progress.Done()
-	if err != nil && report.Orders == 0 {
+	// JSON of what was done goes with an interruption alone.
+	if err != nil && (report.Orders == 0 || o.format == term.JSON && !errors.Is(ctx.Err(), context.Canceled)) {
 		return err
 	}
 	if report.ShipmentsDenied {

@@ -45,10 +45,10 @@ func newDemoUp(d *Deps) *cobra.Command {
 			if o.port < 0 || o.port > 65535-demo.PortCount {
 				return usage("", "--port %d: give a port below %d", o.port, 65535-demo.PortCount)
 			}
-			if o.poison < 0 || o.poison > 1 {
+			if !isPart(o.poison) {
 				return usage("0.05 makes one order of twenty poison", "--poison %v: give a part between 0 and 1", o.poison)
 			}
-			if o.rate <= 0 {
+			if !isRate(o.rate) || o.rate == 0 {
 				return usage("--empty starts no producer", "--rate %v: give orders a second", o.rate)
 			}
 			return runDemoUp(c.Context(), d, o)

@@ -43,7 +43,7 @@ type Deps struct {
 	// tour does, and returns what it printed.
 	Run func(ctx context.Context, args ...string) (stdout, stderr string, exit int)
 	// RunAlone is Run within dir, which is absolute: it reads no variable, weir.yaml or
-	// user file of whoever runs it, and leaves its records in dir.
+	// user file of whoever runs it, and leaves its records beside dir.
 	RunAlone func(ctx context.Context, dir string, args ...string) (stdout, stderr string, exit int)
 
 	audit *audit.Log // of what this run changes; nil until it changes something

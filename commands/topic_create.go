@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -54,7 +55,7 @@ func newTopicCreate(d *Deps) *cobra.Command {
 	f := c.Flags()
 	f.IntVarP(&o.partitions, "partitions", "p", -1, "number of partitions; -1 for the broker's default")
 	f.IntVarP(&o.replication, "replication-factor", "r", -1, "copies of each partition; -1 for the broker's default")
-	f.StringArrayVarP(&o.configs, "config", "c", nil, "a setting KEY=VALUE, repeatable")
+	f.StringArrayVarP(&o.configs, "config", "c", nil, "a setting KEY=VALUE of the topic, repeatable (not the configuration file)")
 	f.BoolVar(&o.ifNotExists, "if-not-exists", false, "a topic that exists is no failure")
 	f.BoolVar(&o.unknown, "allow-unknown-config", false, "leave settings that weir does not know to the broker")
 	f.BoolVar(&o.dryRun, "dry-run", false, "show what would be done, with the broker's judgement, and change nothing")
@@ -69,6 +70,12 @@ func (o *topicCreateOptions) validate() ([]cluster.TopicSpec, error) {
 		return nil, usage(see, "--partitions %d: a topic has one partition or more", o.partitions)
 	case o.replication == 0 || o.replication < -1 || o.replication > 1<<15-1:
 		return nil, usage(see, "--replication-factor %d: a partition has one copy or more", o.replication)
+	}
+	for _, kv := range o.configs {
+		if !strings.Contains(kv, "=") {
+			// Everywhere else --config names a file; here it is what kafka-topics.sh takes it for.
+			return nil, usage("in topic create --config is a setting of the topic; WEIR_CONFIG names a configuration file", "--config %q: write KEY=VALUE", kv)
+		}
 	}
 	configs, err := cluster.ParseTopicConfigs(o.configs, o.unknown)
 	if err != nil {

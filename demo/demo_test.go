@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"math"
 	"math/big"
 	"slices"
 	"strings"
@@ -391,6 +392,9 @@ func TestBadSettings(t *testing.T) {
 		"poison over 1":  {Poison: 1.5},
 		"negative rate":  {Rate: -1},
 		"negative count": {Count: -1},
+		"no number":      {Poison: math.NaN()},
+		"no rate":        {Rate: math.NaN()},
+		"endless rate":   {Rate: math.Inf(1)},
 	} {
 		cfg.Client = none
 		if _, err := demo.Produce(t.Context(), cfg); err == nil || strings.Contains(err.Error(), "dialled") {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -47,10 +48,10 @@ type ProduceReport struct {
 }
 
 func (c *ProduceConfig) validate() error {
-	if c.Poison < 0 || c.Poison > 1 {
+	if math.IsNaN(c.Poison) || c.Poison < 0 || c.Poison > 1 {
 		return fmt.Errorf("poison %v: give a part between 0 and 1", c.Poison)
 	}
-	if c.Rate < 0 {
+	if math.IsNaN(c.Rate) || math.IsInf(c.Rate, 1) || c.Rate < 0 {
 		return fmt.Errorf("rate %v: give 0 or more orders a second", c.Rate)
 	}
 	if c.Count < 0 {
@@ -115,6 +116,7 @@ func (p *producing) run(ctx context.Context) error {
 	kinds := 0
 	for n := int64(0); (p.cfg.Count == 0 || n < p.cfg.Count) && p.failure() == nil; n++ {
 		if err := limiter.Wait(ctx); err != nil {
+			<-ctx.Done() // a wait that would outlast the time is given up before that time ends
 			return context.Cause(ctx)
 		}
 		kind := healthy

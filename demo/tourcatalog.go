@@ -52,7 +52,10 @@ func (s *stage) writeCatalogs() error {
 	})
 }
 
-func (s *stage) catalog() string  { return filepath.Join(s.cfg.Dir, "shop") }
+// Catalog is where the tour in a folder keeps the shop's catalog.
+func Catalog(dir string) string { return filepath.Join(dir, "shop") }
+
+func (s *stage) catalog() string  { return Catalog(s.cfg.Dir) }
 func (s *stage) proposal() string { return filepath.Join(s.cfg.Dir, "proposal") }
 
 func write(file, text string) error {

@@ -1,8 +1,11 @@
 package config
 
 import (
+	"bytes"
 	"cmp"
+	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -40,6 +43,11 @@ type Environment struct {
 	Dir string
 	// Home is the home directory, empty if there is none.
 	Home string
+	// Alone says that weir.yaml is looked for in Dir and nowhere above.
+	Alone bool
+	// ReadFile reads a file, at most so many bytes; nil means [cluster.ReadFile] without
+	// an end.
+	ReadFile func(path string, most int64) ([]byte, error)
 }
 
 // Setting is one resolved value and where it came from.
@@ -66,9 +74,14 @@ type Config struct {
 
 // Load finds and reads the files.
 func Load(f *Flags, env Environment) (*Config, error) {
+	if env.ReadFile == nil {
+		env.ReadFile = func(path string, most int64) ([]byte, error) {
+			return cluster.ReadFile(context.Background(), path, most)
+		}
+	}
 	c := &Config{Project: &File{}, User: &File{}, env: env, flags: f}
 	c.UserPath = userPath(f, env)
-	user, err := Read(c.UserPath)
+	user, err := read(c.UserPath, env)
 	switch {
 	case err == nil:
 		if err := user.misplaced("the user file", "profile", "catalog", "compat", "scope", "waivers"); err != nil {
@@ -79,9 +92,12 @@ func Load(f *Flags, env Environment) (*Config, error) {
 		return nil, wrap(err)
 	case f.ConfigFile != "" || env.Getenv("WEIR_CONFIG") != "":
 		return nil, bad("write the file, or leave out --config and WEIR_CONFIG", "read configuration %s: there is no such file", c.UserPath)
+	case isLink(c.UserPath):
+		// Somebody has put it there: without it, guards and the audit log would be gone unseen.
+		return nil, bad("mend the link, or remove it", "read configuration %s: the link leads to no file", c.UserPath)
 	}
-	if path := projectPath(env.Dir); path != "" {
-		if c.Project, err = Read(path); err != nil {
+	if path := projectPath(env); path != "" {
+		if c.Project, err = read(path, env); err != nil {
 			return nil, wrap(err)
 		}
 		if err := c.Project.misplaced("a project's file", "current_profile"); err != nil {
@@ -92,11 +108,19 @@ func Load(f *Flags, env Environment) (*Config, error) {
 	return c, nil
 }
 
+func isLink(path string) bool {
+	fi, err := os.Lstat(path)
+	return err == nil && fi.Mode()&os.ModeSymlink != 0
+}
+
 func wrap(err error) error {
 	if _, ok := errors.AsType[*Error](err); ok {
 		return err
 	}
-	return bad("", "read configuration: %v", err)
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err // what ended it explains it better
+	}
+	return bad("", "read configuration: %s", strings.TrimPrefix(err.Error(), "read configuration "))
 }
 
 // userPath is --config, WEIR_CONFIG, or the XDG place (also on macOS), or %AppData%.
@@ -144,9 +168,9 @@ func StateDir(env Environment) string {
 // projectPath finds weir.yaml upwards to the git root; outside a git tree only the
 // current directory counts, so that a file in a parent folder of somebody else
 // never decides where a command writes.
-func projectPath(dir string) string {
-	top := ""
-	for d := dir; ; d = filepath.Dir(d) {
+func projectPath(env Environment) string {
+	dir, top := env.Dir, ""
+	for d := dir; !env.Alone; d = filepath.Dir(d) {
 		if _, err := os.Lstat(filepath.Join(d, ".git")); err == nil {
 			top = d
 			break
@@ -308,7 +332,7 @@ func (c *Config) fromFlags() (*Profile, error) {
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(c.env.Dir, path)
 		}
-		read, warnings, err := readProperties("--command-config", path)
+		read, warnings, err := c.readProperties("--command-config", path)
 		if err != nil {
 			return nil, err
 		}
@@ -393,7 +417,7 @@ func (c *Config) fromEnv(name string, withKeys bool) (*Profile, error) {
 	p := cluster.Profile{Brokers: cluster.ParseBrokers(c.env.Getenv(name)), Source: name}
 	if withKeys {
 		if path := c.env.Getenv("WEIR_COMMAND_CONFIG"); path != "" {
-			read, warnings, err := readProperties("WEIR_COMMAND_CONFIG", path)
+			read, warnings, err := c.readProperties("WEIR_COMMAND_CONFIG", path)
 			if err != nil {
 				return nil, err
 			}
@@ -422,14 +446,16 @@ func (c *Config) fromEnv(name string, withKeys bool) (*Profile, error) {
 	return &Profile{Profile: p}, nil
 }
 
-func readProperties(setting, path string) (cluster.Profile, []string, error) {
-	fh, err := os.Open(path)
+func (c *Config) readProperties(setting, path string) (cluster.Profile, []string, error) {
+	b, err := c.env.ReadFile(path, cluster.MaxProperties)
 	if err != nil {
 		if pe, ok := errors.AsType[*os.PathError](err); ok {
 			err = pe.Err
 		}
+		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+			return cluster.Profile{}, nil, fmt.Errorf("read %s %s: %w", setting, path, err)
+		}
 		return cluster.Profile{}, nil, bad("check the path and its rights", "read %s %s: %v", setting, path, err)
 	}
-	defer func() { _ = fh.Close() }()
-	return cluster.ReadProperties(fh, path)
+	return cluster.ReadProperties(bytes.NewReader(b), path)
 }

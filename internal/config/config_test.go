@@ -269,6 +269,34 @@ func TestProjectFileThatLeadsNowhere(t *testing.T) {
 	}
 }
 
+// TestUserFileThatLeadsNowhere: its guards and its audit log would be gone unseen.
+func TestUserFileThatLeadsNowhere(t *testing.T) {
+	w := newWorld(t)
+	w.user("")
+	path := filepath.Join(w.home, ".config", "weir", "config.yaml")
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.load(Flags{}); err != nil {
+		t.Errorf("no file at all: %v", err)
+	}
+	if err := os.Symlink(filepath.Join(t.TempDir(), "gone"), path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.load(Flags{}); err == nil || !strings.Contains(err.Error(), "config.yaml: the link leads to no file") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAlone(t *testing.T) {
+	w := newWorld(t)
+	w.project("profile: prod\n")
+	c, err := Load(&Flags{}, Environment{Getenv: func(string) string { return "" }, Dir: w.dir, Alone: true})
+	if err != nil || c.Root != "" {
+		t.Errorf("weir.yaml of %q above the folder, %v", c.Root, err)
+	}
+}
+
 // TestArgumentWithoutValue: what stands behind a wrong sign may be a secret.
 func TestArgumentWithoutValue(t *testing.T) {
 	w := newWorld(t)

@@ -210,20 +210,15 @@ func bad(hint, format string, args ...any) error {
 // maxFile bounds a configuration file, in bytes.
 const maxFile = 4 << 20
 
-// Read reads a configuration file strictly. A missing file is an error that
-// satisfies errors.Is(err, os.ErrNotExist).
-func Read(path string) (*File, error) {
-	fh, err := os.Open(path)
-	if err != nil {
-		return nil, err
+// read reads a configuration file strictly. A missing file is an error that satisfies
+// errors.Is(err, os.ErrNotExist).
+func read(path string, env Environment) (*File, error) {
+	b, err := env.ReadFile(path, maxFile)
+	if _, ok := errors.AsType[*os.PathError](err); ok {
+		return nil, err // names the path itself
 	}
-	defer func() { _ = fh.Close() }()
-	b, err := io.ReadAll(io.LimitReader(fh, maxFile+1))
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
-	}
-	if len(b) > maxFile {
-		return nil, bad("", "%s: the file is larger than 4 MiB", path)
+		return nil, fmt.Errorf("read configuration %s: %w", path, err)
 	}
 	return Parse(path, b)
 }
@@ -240,7 +235,7 @@ func (f *File) Line(key string) (line, column int) {
 	return 0, 0
 }
 
-// Parse reads the text of a configuration file as strictly as [Read].
+// Parse reads the text of a configuration file strictly.
 func Parse(path string, b []byte) (*File, error) {
 	f := &File{Path: path}
 	dec := yaml.NewDecoder(bytes.NewReader(b))
