@@ -32,8 +32,8 @@ func BenchmarkReplayMemory(b *testing.B) {
 	peak := int64(0)
 	for b.Loop() {
 		_ = os.Remove(plan)
-		measured(b, 0, bin, "dlt", "plan", topic, "-b", brokers, "--again", "--superseded", "allow", "--out", plan)
-		u := measured(b, 0, bin, "dlt", "replay", plan, "-b", brokers, "--rate", "0", "--canary", "0", "--no-breaker", "--yes", "--confirm", topic)
+		measuring(b, 0, bin, "dlt", "plan", topic, "-b", brokers, "--again", "--superseded", "allow", "--out", plan)()
+		u := measuring(b, 0, bin, "dlt", "replay", plan, "-b", brokers, "--rate", "0", "--canary", "0", "--no-breaker", "--yes", "--confirm", topic)()
 		peak = max(peak, u.PeakKiB)
 	}
 	b.ReportMetric(float64(peak)/1024, "peak-MB")

@@ -3,6 +3,7 @@
 package cmd
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -30,54 +31,78 @@ type usage struct {
 	Output  []byte
 }
 
-// envMeasure makes the test binary run its arguments as a child and print their usage.
-// A child counts the memory of the process that started it, so a test that holds brokers
-// and records may not start it itself.
+// envMeasure makes the test binary run its arguments as a child, once for each line that
+// it reads, and print what each run took. A child counts the memory of the process that
+// started it, so a test that holds brokers and records may not start it itself.
 const envMeasure = "WEIR_TEST_MEASURE"
 
 func measureMain() {
-	c := exec.Command(os.Args[1], os.Args[2:]...)
-	start := time.Now()
-	out, err := c.CombinedOutput()
-	u := usage{Wall: time.Since(start), Output: out, Exit: -1}
-	if c.ProcessState == nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	u.Exit, u.CPU = c.ProcessState.ExitCode(), c.ProcessState.UserTime()+c.ProcessState.SystemTime()
-	if r, ok := c.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		u.PeakKiB = r.Maxrss // Linux counts in KiB
-	}
-	if err := json.NewEncoder(os.Stdout).Encode(u); err != nil {
-		os.Exit(1)
+	answers := json.NewEncoder(os.Stdout)
+	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		c := exec.Command(os.Args[1], os.Args[2:]...)
+		start := time.Now()
+		out, err := c.CombinedOutput()
+		u := usage{Wall: time.Since(start), Output: out, Exit: -1}
+		if c.ProcessState == nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		u.Exit, u.CPU = c.ProcessState.ExitCode(), c.ProcessState.UserTime()+c.ProcessState.SystemTime()
+		if r, ok := c.ProcessState.SysUsage().(*syscall.Rusage); ok {
+			u.PeakKiB = r.Maxrss // Linux counts in KiB
+		}
+		if err := answers.Encode(u); err != nil {
+			os.Exit(1)
+		}
 	}
 	os.Exit(0)
 }
 
-// measured runs the program once.
-func measured(b *testing.B, exit int, bin string, args ...string) usage {
+// measuring returns what runs the program once. The runs follow one another without a
+// process that starts in between: that would be measured too, by the caches it empties.
+func measuring(b *testing.B, exit int, bin string, args ...string) func() usage {
 	b.Helper()
 	c := exec.Command(os.Args[0], append([]string{bin}, args...)...)
-	c.Env = append(os.Environ(), envMeasure+"=1")
-	out, err := c.Output()
-	var u usage
-	if err == nil {
-		err = json.Unmarshal(out, &u)
+	c.Env, c.Stderr = append(os.Environ(), envMeasure+"=1"), os.Stderr
+	in, err := c.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
 	}
-	if err != nil || u.Exit != exit {
-		b.Fatalf("%s: exit %d, want %d; %v\n%s", strings.Join(args, " "), u.Exit, exit, err, u.Output)
+	out, err := c.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
 	}
-	return u
+	if err := c.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		_ = in.Close()
+		_ = c.Wait()
+	})
+	answers := json.NewDecoder(out)
+	return func() usage {
+		b.Helper()
+		var u usage
+		_, err := io.WriteString(in, "\n")
+		if err == nil {
+			err = answers.Decode(&u)
+		}
+		if err != nil || u.Exit != exit {
+			b.Fatalf("%s: exit %d, want %d; %v\n%s", strings.Join(args, " "), u.Exit, exit, err, u.Output)
+		}
+		return u
+	}
 }
 
 // benchProcess measures whole processes, from exec to exit: the median and the best
 // wall-clock time, the processor time of a run, and the largest resident set of any.
 func benchProcess(b *testing.B, exit int, bin string, args ...string) {
 	b.Helper()
+	run := measuring(b, exit, bin, args...)
 	var walls []time.Duration
 	cpu, peak := time.Duration(0), int64(0)
 	for b.Loop() {
-		u := measured(b, exit, bin, args...)
+		u := run()
 		walls = append(walls, u.Wall)
 		cpu += u.CPU
 		peak = max(peak, u.PeakKiB)
