@@ -77,7 +77,13 @@ func (w *world) want(t testing.TB, names map[string]string) *Desired {
 
 func open(t testing.TB) *cluster.Conn {
 	t.Helper()
-	b, err := broker.Start(broker.Config{ACLs: true})
+	_, conn := start(t, broker.Config{ACLs: true})
+	return conn
+}
+
+func start(t testing.TB, cfg broker.Config) (*broker.Broker, *cluster.Conn) {
+	t.Helper()
+	b, err := broker.Start(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +93,7 @@ func open(t testing.TB) *cluster.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(conn.Close)
-	return conn
+	return b, conn
 }
 
 func diff(t testing.TB, conn *cluster.Conn, d *Desired, o Options) *Plan {
@@ -408,16 +414,7 @@ func TestPatternsThatReachGroups(t *testing.T) {
 // growing plans a longer retention and one more partition for a topic that is there.
 func growing(t *testing.T) (*broker.Broker, *cluster.Conn, *Plan) {
 	t.Helper()
-	b, err := broker.Start(broker.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(b.Close)
-	conn, err := cluster.Open(t.Context(), cluster.Profile{Brokers: b.Addrs()}, cluster.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conn.Close)
+	b, conn := start(t, broker.Config{})
 	if _, err := conn.CreateTopics(t.Context(), []cluster.TopicSpec{{Name: "t", Partitions: 1, ReplicationFactor: 1, Configs: map[string]string{"retention.ms": "1000"}}}, false); err != nil {
 		t.Fatal(err)
 	}
